@@ -1,0 +1,238 @@
+"""Every error that govflow raises.
+
+    GovflowError
+    ├── InputError                what the user gave cannot be used: mend it, nothing was written (exit 2)
+    │   ├── SettingsError
+    │   ├── PolicyError
+    │   ├── VocabularyError
+    │   ├── LockError
+    │   ├── SourceError
+    │   ├── FlowNotFound
+    │   ├── CanonicalError
+    │   └── RequestError
+    ├── Refused                   the answer is no: the body does not run (exit 1)
+    │   ├── Denied
+    │   ├── PlanDrift
+    │   ├── PlanNotApproved
+    │   ├── Unplanned
+    │   ├── Unbound
+    │   ├── StepMissing
+    │   ├── ApprovalDenied
+    │   ├── ApprovalExpired
+    │   ├── ApprovalRevoked
+    │   ├── VoteRefused
+    │   │   ├── SelfApproval
+    │   │   ├── NotEligible
+    │   │   ├── AlreadyVoted
+    │   │   ├── RequestClosed
+    │   │   └── TokenInvalid
+    │   └── Uncertain
+    ├── StoreError                the database cannot be used: every governed run is refused (exit 2)
+    │   └── SchemaNewer
+    └── EngineError               the installed engine is not one that govflow knows (exit 2)
+
+``code`` is stable: audit records store it, docs have a page for it. ``mend`` says what to do next.
+Waiting for a person is not an error and raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class GovflowError(Exception):
+    """Something went wrong in govflow itself."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "", *, mend: str = "", details: Mapping[str, object] | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.mend = mend
+        self.details: dict[str, object] = dict(details or {})
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]" + (f" {self.mend}" if self.mend else "")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Task errors cross process boundaries; keyword-only arguments do not survive the default reduce.
+        return (_rebuild, (type(self), self.message, self.mend, self.details))
+
+
+def _rebuild(kind: type[GovflowError], message: str, mend: str, details: dict[str, object]) -> GovflowError:
+    return kind(message, mend=mend, details=details)
+
+
+class InputError(GovflowError):
+    """The input cannot be used; nothing was written."""
+
+    code = "input"
+
+
+class SettingsError(InputError):
+    """A setting is unknown or has a value that cannot be used."""
+
+    code = "settings"
+
+
+class PolicyError(InputError):
+    """The policy file cannot be used."""
+
+    code = "policy-file"
+
+
+class VocabularyError(InputError):
+    """An action or provider is not registered."""
+
+    code = "vocabulary"
+
+
+class LockError(InputError):
+    """The lock file cannot be used."""
+
+    code = "lock-file"
+
+
+class SourceError(InputError):
+    """The source cannot be read."""
+
+    code = "source"
+
+
+class FlowNotFound(InputError):
+    """There is no such flow."""
+
+    code = "flow-not-found"
+
+
+class CanonicalError(InputError):
+    """A value that a hash, a rule or an approval reads has no canonical form."""
+
+    code = "not-canonical"
+
+
+class RequestError(InputError):
+    """There is no such approval request, or it was asked for with values that cannot be used."""
+
+    code = "request"
+
+
+class Refused(GovflowError):
+    """The answer is no: the body does not run."""
+
+    code = "refused"
+
+
+class Denied(Refused):
+    """A policy rule denies this."""
+
+    code = "denied"
+
+
+class PlanDrift(Refused):
+    """The loaded code is not the approved plan."""
+
+    code = "plan-drift"
+
+
+class PlanNotApproved(Refused):
+    """No approved plan is recorded for this flow."""
+
+    code = "plan-not-approved"
+
+
+class Unplanned(Refused):
+    """This call is not in the approved plan."""
+
+    code = "unplanned"
+
+
+class Unbound(Refused):
+    """The code in memory is not the source that was read."""
+
+    code = "unbound"
+
+
+class StepMissing(Refused):
+    """A mandatory step of the plan did not run."""
+
+    code = "step-missing"
+
+
+class ApprovalDenied(Refused):
+    """An approver said no."""
+
+    code = "approval-denied"
+
+
+class ApprovalExpired(Refused):
+    """Nobody approved in time."""
+
+    code = "approval-expired"
+
+
+class ApprovalRevoked(Refused):
+    """The request was withdrawn before it was used."""
+
+    code = "approval-revoked"
+
+
+class VoteRefused(Refused):
+    """This vote does not count."""
+
+    code = "vote-refused"
+
+
+class SelfApproval(VoteRefused):
+    """The requester of a run cannot approve it."""
+
+    code = "self-approval"
+
+
+class NotEligible(VoteRefused):
+    """The approval rule does not name this person."""
+
+    code = "not-eligible"
+
+
+class AlreadyVoted(VoteRefused):
+    """This person has voted on this request."""
+
+    code = "already-voted"
+
+
+class RequestClosed(VoteRefused):
+    """The request is no longer open."""
+
+    code = "request-closed"
+
+
+class TokenInvalid(VoteRefused):
+    """The token is unknown, expired, used, or for something else."""
+
+    code = "token-invalid"
+
+
+class Uncertain(Refused):
+    """An earlier attempt started this step and its outcome is not known."""
+
+    code = "uncertain"
+
+
+class StoreError(GovflowError):
+    """The governance database cannot be used."""
+
+    code = "store"
+
+
+class SchemaNewer(StoreError):
+    """The database was written by a newer govflow."""
+
+    code = "schema-newer"
+
+
+class EngineError(GovflowError):
+    """The installed engine is not a supported version."""
+
+    code = "engine"
