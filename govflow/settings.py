@@ -1,0 +1,271 @@
+"""Settings: where they come from, and one error for each way they can be wrong.
+
+Strongest first: arguments, environment variables ``GOVFLOW_<NAME>``, ``[tool.govflow]`` of the nearest
+``pyproject.toml`` that has it, ``[integrations.govflow]`` of the nearest ``prefect.toml`` that has it. The search goes
+from the working directory upward and ends at the repository's root. ``prefect.toml`` is read as a file: Prefect is not
+imported. An unknown key, or an unknown ``GOVFLOW_`` variable, is refused: a misspelt ``policy`` must not switch
+enforcement off. Names that start with ``GOVFLOW__`` are govflow's own, passed between its processes.
+
+Paths and relative SQLite URLs written in a file are relative to that file, those from elsewhere to the working
+directory; ``~`` is the home directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from govflow.errors import SettingsError
+from govflow.telemetry import redact_text
+
+PREFIX: Final = "GOVFLOW_"
+OWN_PREFIX: Final = "GOVFLOW__"
+_TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
+_YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
+
+Mode = Literal["observe", "enforce"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The settings that one place gives. ``places`` says, for each key, what to call the place in an error."""
+
+    place: str
+    values: Mapping[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, key: str) -> str:
+        """How a person finds ``key`` in this place."""
+        return self.places.get(key, f"{self.place}: {key}")
+
+
+def default_database_url() -> str:
+    """SQLite in ``~/.govflow``. Nothing is created here."""
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise SettingsError(
+            "The home directory is not known, so there is no default database.", mend="Set GOVFLOW_DATABASE_URL."
+        ) from error
+    return f"sqlite:///{home.as_posix()}/.govflow/govflow.db"
+
+
+def _auto(value: object) -> object:
+    return None if value == "auto" else value
+
+
+class Settings(BaseSettings):
+    """What govflow was told. Frozen; made by :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    mode: Annotated[Mode | None, BeforeValidator(_auto)] = Field(
+        default=None, description="observe records, enforce stops; auto: enforce once a policy is configured."
+    )
+    policy: Path | None = Field(default=None, description="Policy file (YAML, TOML or Python).")
+    database_url: str = Field(
+        default_factory=default_database_url, repr=False, description="sqlite:///FILE or postgresql://…"
+    )
+    tenant: Name = Field(default="default", description="Whose log and approvals these are.")
+    environment: Name = Field(default="development", description="Where this runs, for rules and tiers.")
+    principal: Name | None = Field(default=None, description="Who asks; without it the user of the process.")
+    approval_ttl_seconds: int = Field(
+        default=3600, gt=0, le=_YEAR, description="How long an approval can be given and claimed, in seconds."
+    )
+    lock: Path = Field(default=Path("govflow.lock"), description="The lock file.")
+    spool: Literal["file", "direct"] = Field(
+        default="file", description="file: records pass through a local spool; direct: straight to the database."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Form of log lines; auto: console on a terminal, else json."
+    )
+    debug: bool = Field(default=False, description="Debug records, and tracebacks from the command line.")
+
+    @property
+    def effective_mode(self) -> Mode:
+        """``mode``, or what it defaults to."""
+        return self.mode or ("enforce" if self.policy is not None else "observe")
+
+    @property
+    def redacted_url(self) -> str:
+        """``database_url`` fit to be shown."""
+        return redact_text(self.database_url)
+
+    @field_validator("policy", "lock", mode="after")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value is not None else None
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        # The message must not quote the value: it may hold a password.
+        scheme, found, _ = value.partition("://")
+        if not found or scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
+            raise ValueError("it is not a database URL; write sqlite:///path/to/file.db or postgresql://user@host/name")
+        return _anchor_sqlite(value, None)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then :func:`layers`; no ``.env`` file and no secrets directory."""
+        return (init_settings, *(_LayerSource(settings_cls, layer) for layer in layers()))
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in self.shown().items())
+
+    def shown(self) -> dict[str, object]:
+        """Every setting as JSON data fit to be shown."""
+        return {**self.model_dump(mode="json"), "database_url": self.redacted_url}
+
+
+class _LayerSource(PydanticBaseSettingsSource):
+    def __init__(self, settings_cls: type[BaseSettings], layer: Layer) -> None:
+        super().__init__(settings_cls)
+        self._layer = layer
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._layer.values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._layer.values)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read and check the settings of this process.
+
+    Args:
+        **overrides: strongest of all; ``None`` means "not given".
+
+    Raises:
+        SettingsError: an unknown key, a value that cannot be used, or a file that cannot be read. It names the place.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    found = [Layer("argument", given), *layers()]
+    problems = [problem for layer in found for problem in unknown_keys(layer)]
+    if problems:
+        raise problems[0]
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise _explain(error, found) from None  # the cause quotes the value, which may be a secret
+
+
+def layers() -> list[Layer]:
+    """The places that give settings besides arguments, strongest first."""
+    return [_environment(os.environ), *_files(Path.cwd())]
+
+
+def unknown_keys(layer: Layer) -> Iterator[SettingsError]:
+    """One error for each key of ``layer`` that is not a setting."""
+    for key in layer.values:
+        if key in Settings.model_fields:
+            continue
+        place = layer.name_of(key)
+        guess = difflib.get_close_matches(key.lower().replace("-", "_"), Settings.model_fields, n=1, cutoff=0.6)
+        like = layer.places and f"{PREFIX}{guess[0].upper()}" if guess and layer.places else guess[0] if guess else None
+        known = ", ".join(Settings.model_fields)
+        yield SettingsError(
+            f"Unknown setting {place}.",
+            mend=f"Did you mean {like}?" if like else f"Settings are: {known}.",
+            details={"place": layer.place, "key": key, "did_you_mean": like},
+        )
+
+
+def _environment(environ: Mapping[str, str]) -> Layer:
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for name, value in environ.items():
+        if not name.upper().startswith(PREFIX) or name.upper().startswith(OWN_PREFIX):
+            continue
+        key = name[len(PREFIX) :].lower()
+        if value == "" and key in Settings.model_fields:
+            continue  # the usual way of a shell to say "not set"
+        values[key] = value
+        places[key] = f"environment variable {name}"
+    return Layer("environment", values, places)
+
+
+def _files(start: Path) -> Iterator[Layer]:
+    for file_name, keys in _TABLES:
+        for folder in _upward(start):
+            file = folder / file_name
+            table = _table(file, keys) if file.is_file() else None
+            if table is not None:
+                place = f"{file} [{'.'.join(keys)}]"
+                yield Layer(place, {key: _anchored(key, value, folder) for key, value in table.items()})
+                break
+
+
+def _upward(start: Path) -> Iterator[Path]:
+    for folder in (start, *start.parents):
+        yield folder
+        if (folder / ".git").exists():
+            return
+
+
+def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
+    try:
+        value: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error}",
+            mend="Mend the file; settings are read from it.",
+            details={"place": str(file)},
+        ) from error
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+        if value is None:
+            return None
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{file}: {'.'.join(keys)} must be a table.", mend=f"Write [{'.'.join(keys)}].")
+    return value
+
+
+def _anchored(key: str, value: Any, folder: Path) -> Any:
+    if key in {"policy", "lock"} and isinstance(value, str) and value:
+        return folder / Path(value).expanduser()
+    if key == "database_url" and isinstance(value, str):
+        return _anchor_sqlite(value, folder)
+    return value
+
+
+def _anchor_sqlite(url: str, folder: Path | None) -> str:
+    """Expand ``~`` in a SQLite URL; make its path absolute when a folder is given. Other URLs pass."""
+    head, found, rest = url.partition(":///")
+    path, mark, query = rest.partition("?")
+    if not found or head.partition("+")[0] != "sqlite" or not path or path.startswith((":memory:", "file:")):
+        return url
+    expanded = Path(path).expanduser()
+    return f"{head}:///{(folder / expanded if folder else expanded).as_posix()}{mark}{query}"
+
+
+def _explain(error: ValidationError, found: list[Layer]) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else "settings"
+    layer = next((layer for layer in found if key in layer.values), None)
+    place = layer.name_of(key) if layer else key
+    said = first["msg"].removeprefix("Value error, ")
+    value = "" if key == "database_url" else f" = {redact_text(repr(first.get('input')))}"
+    described = Settings.model_fields[key].description if key in Settings.model_fields else None
+    return SettingsError(
+        f"Setting {place}{value} cannot be used: {said[:1].lower()}{said[1:]}.",
+        mend=f"{key}: {described}" if described else "",
+        details={"place": layer.place if layer else "default", "key": key},
+    )
