@@ -1,0 +1,1 @@
+"""The intermediate representation: models, canonical form, hashes, lock file, vocabulary, graph diff."""

@@ -1,0 +1,135 @@
+"""What a step, a plan and an IR *mean*, and the digest of that meaning.
+
+The hashed documents are JSON objects in canonical form (:mod:`govflow.ir.canonical`). Each names its own type, so that
+no document of one kind can pass for another. What stands only in the models and not here is noise for a hash: line
+numbers and call sites, file names, findings, request id, idempotency key, and the order in which steps, edges, bound
+parameter names or keys happen to be listed.
+
+A field added here changes every hash: raise the number in the document's type with it, and say so in the changelog.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from govflow.errors import CanonicalError
+from govflow.ir.canonical import canonical, digest
+from govflow.ir.models import IR, Plan, Step
+
+STEP_TYPE: Final = "govflow.step/1"
+PLAN_TYPE: Final = "govflow.plan/1"
+IR_TYPE: Final = "govflow.ir/1"
+
+
+def step_content(step: Step) -> dict[str, Any]:
+    """What the step does, as JSON values: everything but its id and its call sites."""
+    return {
+        "kind": step.kind.value,
+        "callee": step.callee,
+        "action": step.action,
+        "provider": step.provider,
+        "resource": step.resource,
+        "tier": None if step.tier is None else int(step.tier),
+        "approval": step.approval,
+        "records": step.records,
+        "multiplicity": step.multiplicity.value,
+        "retries": step.retries,
+        # Names are bound by keyword or by signature: the order in which a call lists them means nothing.
+        "parameters": sorted(step.parameters),
+        "constants": dict(step.constants),
+        "code": step.code,
+        "reason": step.reason,
+    }
+
+
+def plan_content(plan: Plan) -> dict[str, Any]:
+    """The plan-level meaning, without steps and edges. The order of parameters counts: calls may be positional."""
+    return {
+        "version": plan.version,
+        "flow": plan.flow,
+        "function": plan.function,
+        "retries": plan.retries,
+        "parameters": [
+            {
+                "name": parameter.name,
+                "required": parameter.required,
+                "annotation": parameter.annotation,
+                "default": parameter.default,
+            }
+            for parameter in plan.parameters
+        ],
+    }
+
+
+def step_hash(step: Step) -> str:
+    """``sha256:<hex>`` of what the step does; two call sites that do the same have the same hash.
+
+    Raises:
+        CanonicalError: a constant has no canonical form; the message names the step and the place.
+    """
+    return digest(canonical({"type": STEP_TYPE, **step_content(step)}, f"step {step.step_id}"))
+
+
+def step_hashes(plan: Plan) -> dict[str, str]:
+    """Step id to step hash, for every step of the plan.
+
+    Raises:
+        CanonicalError: two steps share an id (the second would hide behind the first), or a constant cannot be hashed.
+    """
+    hashes = {step.step_id: step_hash(step) for step in plan.steps}
+    if len(hashes) != len(plan.steps):
+        twice = sorted(name for name, count in Counter(step.step_id for step in plan.steps).items() if count > 1)
+        raise CanonicalError(
+            f"plan {plan.flow}: two steps share the id {twice[0]!r}, so the plan has no canonical form",
+            mend="Read the plan again from source; step ids are unique in a plan.",
+            details={"steps": twice},
+        )
+    return hashes
+
+
+def plan_hash(plan: Plan, hashes: dict[str, str] | None = None) -> str:
+    """``sha256:<hex>`` of the plan: its steps by id, its edges, its flow's name, function, retries and parameters.
+
+    Args:
+        plan: read from source or from a lock.
+        hashes: ``step_hashes(plan)``, where the caller has it already.
+
+    Raises:
+        CanonicalError: step ids are not unique, an edge leads to a step that is not there, or a constant has no
+            canonical form.
+    """
+    steps = step_hashes(plan) if hashes is None else hashes
+    for edge in plan.edges:
+        if edge.source not in steps or edge.target not in steps:
+            raise CanonicalError(
+                f"plan {plan.flow}: the edge {edge.source} -> {edge.target} leads to a step that is not in the plan",
+                mend="Read the plan again from source.",
+                details={"source": edge.source, "target": edge.target},
+            )
+    edges = sorted({(edge.source, edge.target, edge.kind.value) for edge in plan.edges})
+    document = {"type": PLAN_TYPE, **plan_content(plan), "steps": steps, "edges": edges}
+    return digest(canonical(document, f"plan {plan.flow}"))
+
+
+def ir_hash(ir: IR, plan_digest: str | None = None) -> str:
+    """``sha256:<hex>`` of what is approved: the plan bound to tenant, environment, policy and flow parameters.
+
+    Args:
+        ir: the bound plan. Its request id and idempotency key do not count.
+        plan_digest: ``plan_hash(ir.plan)``, where the caller has it already.
+
+    Raises:
+        CanonicalError: a flow parameter has no canonical form; the message starts with its place
+            (``parameters.config[3].rate``).
+    """
+    document = {
+        "type": IR_TYPE,
+        "version": ir.version,
+        "tenant": ir.tenant,
+        "environment": ir.environment,
+        "policy_digest": ir.policy_digest,
+        "parameters": dict(ir.parameters),
+        "plan_hash": plan_hash(ir.plan) if plan_digest is None else plan_digest,
+    }
+    return digest(canonical(document, ""))
