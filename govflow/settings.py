@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,12 +26,15 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from govflow.errors import SettingsError
-from govflow.telemetry import redact_text
 
 PREFIX: Final = "GOVFLOW_"
 OWN_PREFIX: Final = "GOVFLOW__"
 _TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
 _YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
+
+# What the log's redaction does to text, for a URL alone; a password may hold a raw "/" or "@", whatever RFC 3986 says.
+_CREDENTIALS: Final = re.compile(r"(?P<before>://[^:/@]*):.*@")
+_SECRET_QUERY: Final = re.compile(r"(?i)(?P<name>[?&][^=&]*(?:password|secret|token|key)[^=&]*)=[^&]*")
 
 Mode = Literal["observe", "enforce"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
@@ -62,6 +66,11 @@ def default_database_url() -> str:
 
 def _auto(value: object) -> object:
     return None if value == "auto" else value
+
+
+def redact_url(url: str) -> str:
+    """``url`` without its password and without query values whose name tells a secret."""
+    return _SECRET_QUERY.sub(r"\g<name>=***", _CREDENTIALS.sub(r"\g<before>:***@", url))
 
 
 class Settings(BaseSettings):
@@ -99,7 +108,7 @@ class Settings(BaseSettings):
     @property
     def redacted_url(self) -> str:
         """``database_url`` fit to be shown."""
-        return redact_text(self.database_url)
+        return redact_url(self.database_url)
 
     @field_validator("policy", "lock", mode="after")
     @classmethod
@@ -262,7 +271,7 @@ def _explain(error: ValidationError, found: list[Layer]) -> SettingsError:
     layer = next((layer for layer in found if key in layer.values), None)
     place = layer.name_of(key) if layer else key
     said = first["msg"].removeprefix("Value error, ")
-    value = "" if key == "database_url" else f" = {redact_text(repr(first.get('input')))}"
+    value = "" if key == "database_url" else f" = {first.get('input')!r}"
     described = Settings.model_fields[key].description if key in Settings.model_fields else None
     return SettingsError(
         f"Setting {place}{value} cannot be used: {said[:1].lower()}{said[1:]}.",

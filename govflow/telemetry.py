@@ -21,10 +21,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from govflow.settings import Settings
+from typing import Any, Final, Protocol
 
 MASK: Final = "***"
 ROOT: Final = "govflow"
@@ -162,7 +159,19 @@ def get_logger(name: str) -> EventLogger:
     return EventLogger(name if name == ROOT or name.startswith(ROOT + ".") else f"{ROOT}.{name}")
 
 
-def configure(settings: Settings, *, level: int | None = None) -> None:
+class LogSettings(Protocol):
+    """The settings that telemetry reads."""
+
+    @property
+    def log_format(self) -> str:
+        """``auto``, ``json`` or ``console``."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether details are shown."""
+
+
+def configure(settings: LogSettings, *, level: int | None = None) -> None:
     """Show records on stderr: as JSON lines, or for people when stderr is a terminal.
 
     Calling it again replaces what the last call set up. Only the ``govflow`` logger is changed.

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import govflow
 from govflow.errors import SettingsError
 from govflow.settings import Settings, load_settings
+from govflow.telemetry import redact_text
 
 
 @pytest.fixture
@@ -214,6 +215,7 @@ def test_a_password_in_a_url_is_never_shown(project: Path, url: str) -> None:
     assert "canary-pw" not in shown
     assert settings.redacted_url.startswith("postgresql")
     assert "***" in settings.redacted_url
+    assert redact_text(settings.redacted_url) == settings.redacted_url, "the log masks no more than this"
 
 
 def test_settings_are_frozen(project: Path) -> None:
