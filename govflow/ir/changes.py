@@ -1,0 +1,158 @@
+"""The parts of a plan diff, and how they are written for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from govflow.ir.models import Edge, Step
+
+_SHOWN: Final = 60  # characters of a value in a line of text
+_OPAQUE: Final = frozenset({"code"})  # fields whose old and new values tell a person nothing
+
+
+class ChangeKind(StrEnum):
+    """What became of a field."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field. ``field`` is a dotted path (``constants.limit``); the side where it is absent holds ``None``."""
+
+    field: str
+    kind: ChangeKind
+    old: Any
+    new: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; an absent side is left out."""
+        made: dict[str, Any] = {"field": self.field, "kind": self.kind.value}
+        if self.kind is not ChangeKind.ADDED:
+            made["old"] = self.old
+        if self.kind is not ChangeKind.REMOVED:
+            made["new"] = self.new
+        return made
+
+    def text(self) -> str:
+        """As in ``retries 0 -> 3``, ``code changed``, ``constants.limit added: 5``."""
+        if self.field in _OPAQUE:
+            return f"{self.field} {self.kind.value}"
+        if self.kind is ChangeKind.ADDED:
+            return f"{self.field} added: {_short(self.new)}"
+        if self.kind is ChangeKind.REMOVED:
+            return f"{self.field} removed, was {_short(self.old)}"
+        return f"{self.field} {_short(self.old)} -> {_short(self.new)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A step that both plans have under the same id and that does something else now."""
+
+    step_id: str
+    old: Step
+    new: Step
+    fields: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A step that does the same under another id or at another place. Positions count from 0, in source order."""
+
+    old_id: str
+    new_id: str
+    old_position: int
+    new_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewired:
+    """A step that follows other steps than it did. ``added`` edges are in new ids.
+
+    A ``removed`` edge names its source as the loaded plan does, where that step is still there; else by its old id.
+    """
+
+    step_id: str
+    added: tuple[Edge, ...]
+    removed: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDiff:
+    """What changed from the approved plan to the loaded one. False when nothing did."""
+
+    approved_hash: str
+    loaded_hash: str
+    added: tuple[Step, ...] = ()
+    removed: tuple[Step, ...] = ()
+    changed: tuple[Changed, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    rewired: tuple[Rewired, ...] = ()
+    plan: tuple[FieldChange, ...] = ()  # of the flow itself: name, retries, parameters
+
+    def __bool__(self) -> bool:
+        return self.approved_hash != self.loaded_hash
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, for records and ``--format json``."""
+        return {
+            "approved_hash": self.approved_hash,
+            "loaded_hash": self.loaded_hash,
+            "added": [_step_dict(step) for step in self.added],
+            "removed": [_step_dict(step) for step in self.removed],
+            "changed": [
+                {"step_id": change.step_id, "fields": [item.to_dict() for item in change.fields]}
+                for change in self.changed
+            ],
+            "moved": [
+                {"old_id": m.old_id, "new_id": m.new_id, "old_position": m.old_position, "new_position": m.new_position}
+                for m in self.moved
+            ],
+            "rewired": [
+                {"step_id": r.step_id, "added": _edge_dicts(r.added), "removed": _edge_dicts(r.removed)}
+                for r in self.rewired
+            ],
+            "plan": [item.to_dict() for item in self.plan],
+        }
+
+    def lines(self) -> tuple[str, ...]:
+        """Plain text, most important first: ``+`` added, ``-`` removed, ``~`` changed or rewired, ``>`` moved."""
+        return (
+            *(f"+ {_step_text(step)}" for step in self.added),
+            *(f"- {_step_text(step)}" for step in self.removed),
+            *(f"~ {change.step_id}: {item.text()}" for change in self.changed for item in change.fields),
+            *(f"~ flow: {item.text()}" for item in self.plan),
+            *(f"~ {r.step_id}: now after {e.source} ({e.kind.value})" for r in self.rewired for e in r.added),
+            *(f"~ {r.step_id}: no longer after {e.source} ({e.kind.value})" for r in self.rewired for e in r.removed),
+            *(_move_text(move) for move in self.moved),
+        )
+
+
+def _step_text(step: Step) -> str:
+    return f"{step.step_id}  {step.action} {step.provider} {step.resource}"
+
+
+def _move_text(move: Moved) -> str:
+    if move.old_id != move.new_id:
+        return f"> {move.new_id}: was {move.old_id}"
+    return f"> {move.new_id}: now step {move.new_position + 1}, was step {move.old_position + 1}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    # A literal of somebody's source: no control characters into a terminal.
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _step_dict(step: Step) -> dict[str, Any]:
+    return step.model_dump(mode="json")
+
+
+def _edge_dicts(edges: tuple[Edge, ...]) -> list[dict[str, Any]]:
+    return [edge.model_dump(mode="json") for edge in edges]

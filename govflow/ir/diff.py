@@ -1,0 +1,158 @@
+"""What stands between an approved plan and the one that was loaded.
+
+Equal hashes end it at once. Otherwise steps are matched in three passes, each O(V): same id and same hash (unchanged),
+same hash under another id (moved), same id with another hash (changed). What is left was added or removed. Edges are
+compared at their target, with moved steps counted as themselves, so inserting a step shows as one added step and one
+rewired one. The whole is O(V + E), plus a sort of positions where steps changed places.
+
+Every difference of meaning is reported: a diff of two plans is empty exactly when their hashes are equal.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from govflow.ir.changes import Changed, ChangeKind, FieldChange, Moved, PlanDiff, Rewired
+from govflow.ir.graph import graph
+from govflow.ir.hashing import plan_content, plan_hash, step_content, step_hashes
+from govflow.ir.models import Edge, EdgeKind, Plan, Step
+from govflow.ir.order import out_of_order
+
+if TYPE_CHECKING:
+    from govflow.ir.graph import StepGraph
+
+
+def diff(approved: Plan, loaded: Plan, *, approved_hash: str | None = None, loaded_hash: str | None = None) -> PlanDiff:
+    """Everything that changed from ``approved`` to ``loaded``.
+
+    Args:
+        approved: what a person agreed to.
+        loaded: what the code says now. The two must come from different readings; that is the caller's duty.
+        approved_hash: ``plan_hash(approved)``, where the caller has checked it already.
+        loaded_hash: ``plan_hash(loaded)``, likewise. With both, an unchanged plan costs one comparison.
+
+    Raises:
+        CanonicalError: a hash was not given and the plan has none.
+    """
+    if approved_hash is not None and approved_hash == loaded_hash:
+        return PlanDiff(approved_hash, loaded_hash)
+    before, after = step_hashes(approved), step_hashes(loaded)
+    old_hash = approved_hash or plan_hash(approved, before)
+    new_hash = loaded_hash or plan_hash(loaded, after)
+    if old_hash == new_hash:
+        return PlanDiff(old_hash, new_hash)
+    pairs = _match(before, after)
+    kept = set(pairs.values())
+    old_steps = {step.step_id: step for step in approved.steps}
+    new_steps = {step.step_id: step for step in loaded.steps}
+    return PlanDiff(
+        approved_hash=old_hash,
+        loaded_hash=new_hash,
+        added=tuple(step for step in loaded.steps if step.step_id not in kept),
+        removed=tuple(step for step in approved.steps if step.step_id not in pairs),
+        changed=tuple(
+            _changed(old_steps[name], new_steps[name])
+            for name, new in pairs.items()
+            if before[name] != after[new]  # only a step that kept its id is paired with another hash
+        ),
+        moved=_moves(pairs, old_steps, new_steps),
+        rewired=_rewired(pairs, graph(approved, before), graph(loaded, after)),
+        plan=_plan_fields(approved, loaded),
+    )
+
+
+def _match(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    """Old step id to new step id, in the old order, for every step that both plans have."""
+    pairs = {name: name for name, value in before.items() if after.get(name) == value}
+    waiting: dict[str, deque[str]] = defaultdict(deque)
+    for name, value in after.items():
+        if name not in pairs:
+            waiting[value].append(name)
+    for name, value in before.items():
+        if name not in pairs and waiting.get(value):
+            pairs[name] = waiting[value].popleft()
+    taken = set(pairs.values())
+    for name in before:
+        if name not in pairs and name in after and name not in taken:
+            pairs[name] = name
+    return {name: pairs[name] for name in before if name in pairs}
+
+
+def _changed(old: Step, new: Step) -> Changed:
+    return Changed(new.step_id, old, new, _fields(step_content(old), step_content(new)))
+
+
+def _plan_fields(old: Plan, new: Plan) -> tuple[FieldChange, ...]:
+    """Changes of the flow itself; parameters by name, their order where the names are the same."""
+    left, right = plan_content(old), plan_content(new)
+    names = [[parameter.pop("name") for parameter in side["parameters"]] for side in (left, right)]
+    for side, order in zip((left, right), names, strict=True):
+        side["parameters"] = dict(zip(order, side["parameters"], strict=True))
+        if sorted(names[0]) == sorted(names[1]):
+            side["parameter_order"] = order
+    return _fields(left, right)
+
+
+def _fields(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> tuple[FieldChange, ...]:
+    """Field-by-field changes; mappings (``constants``) are entered, other values compared whole."""
+    changes: list[FieldChange] = []
+    for name in dict.fromkeys((*old, *new)):
+        place = prefix + name
+        if name not in new:
+            changes.append(FieldChange(place, ChangeKind.REMOVED, old[name], None))
+        elif name not in old:
+            changes.append(FieldChange(place, ChangeKind.ADDED, None, new[name]))
+        elif isinstance(old[name], dict) and isinstance(new[name], dict):
+            changes.extend(_fields(old[name], new[name], place + "."))
+        elif not _same(old[name], new[name]):
+            changes.append(FieldChange(place, ChangeKind.CHANGED, old[name], new[name]))
+    return tuple(changes)
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equal as JSON: ``True`` is not ``1``; the hash tells them apart, so the diff must."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def _moves(pairs: dict[str, str], before: dict[str, Step], after: dict[str, Step]) -> tuple[Moved, ...]:
+    """Steps under another id, and steps that changed places among those that both plans have."""
+    places = {name: index for index, name in enumerate(before)}, {name: index for index, name in enumerate(after)}
+    jumped = out_of_order([places[1][new] for new in pairs.values()])
+    return tuple(
+        Moved(old, new, places[0][old], places[1][new])
+        for index, (old, new) in enumerate(pairs.items())
+        if old != new or index in jumped
+    )
+
+
+def _rewired(pairs: dict[str, str], before: StepGraph, after: StepGraph) -> tuple[Rewired, ...]:
+    """Steps that both plans have and that follow other steps, or follow them for another reason."""
+    changes: list[Rewired] = []
+    for old, new in pairs.items():
+        # A removed step's id may belong to another step now: `gone` keeps the two apart.
+        was = {
+            _Source(pairs.get(source, source), source not in pairs, kind)
+            for source, data in before.pred[old].items()
+            for kind in data["kinds"]
+        }
+        now = {_Source(source, False, kind) for source, data in after.pred[new].items() for kind in data["kinds"]}
+        if was != now:
+            changes.append(Rewired(new, _edges(now - was, new), _edges(was - now, new)))
+    return tuple(changes)
+
+
+class _Source(NamedTuple):
+    """Where an edge comes from: a step of the loaded plan, or one that is gone."""
+
+    step_id: str
+    gone: bool
+    kind: str
+
+
+def _edges(sources: set[_Source], target: str) -> tuple[Edge, ...]:
+    return tuple(Edge(source=s.step_id, target=target, kind=EdgeKind(s.kind)) for s in sorted(sources))
