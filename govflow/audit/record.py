@@ -68,3 +68,23 @@ class Log(Protocol):
 
     def append(self, draft: Draft, *, durable: bool) -> Ack:
         """Accept a record. Returns only when the promise of the acknowledgement holds; raises ``StoreError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A sequenced record as it is stored. ``body`` are its canonical bytes; ``hash`` is its leaf hash as stored."""
+
+    seq: int
+    prev: str
+    body: bytes
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a tenant's log says of itself: how many records, the last leaf hash, the Merkle root (RFC 9162, 2.1.1)."""
+
+    tenant: str
+    size: int
+    hash: str
+    root: str

@@ -1,0 +1,1 @@
+"""What is recorded, in which bytes, and how anyone checks it. Pure: no database, no clock, no randomness."""

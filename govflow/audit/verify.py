@@ -1,0 +1,249 @@
+"""Checking a tenant's whole log: verified, tampered at a record in a way, or cannot be judged.
+
+Pure: entries in, verdict out, in one pass and constant memory. For every record, in order:
+
+1. its stored hash is the leaf hash of its place, its ``prev`` and its body;
+2. its body belongs to this tenant;
+3. its place follows the place before, and its ``prev`` is the hash of the record before;
+4. its number follows the number before in its writer's own count (a gap proves a loss before the log);
+
+and at the end 5. size, last hash and Merkle root are those of the head.
+
+What this cannot see: whoever can write both records and head can rewrite them together. A verdict is worth as much as
+the head that it was made against: one that was held elsewhere bounds the rewriting, one beside the records does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+from govflow.audit.body import parse_body
+from govflow.audit.leaf import leaf_bytes, leaf_hash
+from govflow.audit.merkle import CompactRange
+from govflow.audit.record import FORMAT, GENESIS, Entry, Head
+
+_NEARBY: Final = 4096  # how far a record that was moved is looked for, in records either way
+
+
+class Outcome(StrEnum):
+    """The three answers."""
+
+    VERIFIED = "verified"
+    TAMPERED = "tampered"
+    CANNOT_JUDGE = "cannot judge"
+
+
+class How(StrEnum):
+    """In which way a log was tampered with."""
+
+    ALTERED = "altered"
+    MISSING = "missing"
+    INSERTED = "inserted"
+    REORDERED = "reordered"
+    DUPLICATE = "duplicate"
+    TRANSPLANTED = "transplanted"
+    TRUNCATED = "truncated"
+    WRITER_GAP = "writer gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, in words that stand alone.
+
+    ``records`` is how many were found good before the answer was known. ``seq`` and ``how`` are set when it is
+    TAMPERED: the first bad record, and in which way; ``hash`` and ``root`` when it is VERIFIED.
+    """
+
+    outcome: Outcome
+    words: str
+    records: int
+    against: str
+    seq: int | None = None
+    how: How | None = None
+    hash: str | None = None
+    root: str | None = None
+
+
+class _Found(Exception):
+    """The first bad record."""
+
+    def __init__(self, seq: int, how: How, words: str) -> None:
+        super().__init__(words)
+        self.seq, self.how, self.words = seq, how, words
+
+
+class _Unreadable(Exception):
+    """A record whose bytes are whole but whose meaning this version does not know."""
+
+
+def verify(entries: Iterable[Entry], head: Head | None) -> Verdict:
+    """Check a log from its first record to its last.
+
+    Args:
+        entries: all records of one tenant, in the order in which they are held.
+        head: what the log is checked against. Without it a cut at the end cannot be seen, so that even records that
+            agree with one another give CANNOT_JUDGE.
+    """
+    against = f"the head of {head.tenant!r} with {head.size} records" if head else "no head"
+    walk = _Walk(head.tenant if head else None)
+    try:
+        walk.through(iter(entries))
+        if head is not None:
+            walk.at_end(head)
+    except _Found as bad:
+        return Verdict(Outcome.TAMPERED, bad.words, walk.size, against, seq=bad.seq, how=bad.how)
+    except _Unreadable as unknown:
+        return Verdict(Outcome.CANNOT_JUDGE, str(unknown), walk.size, against)
+    root = "sha256:" + walk.tree.root().hex()
+    if head is None:
+        words = f"{walk.size} records agree with one another; without a head a cut at the end cannot be seen."
+        return Verdict(Outcome.CANNOT_JUDGE, words, walk.size, against)
+    words = f"{walk.size} records verified against {against}."
+    return Verdict(Outcome.VERIFIED, words, walk.size, against, hash=walk.prev, root=root)
+
+
+class _Walk:
+    """The state of one pass. ``size`` records are good, the last of them has the hash ``prev``."""
+
+    def __init__(self, tenant: str | None) -> None:
+        self.tenant = tenant
+        self.size = 0
+        self.prev = GENESIS
+        self.before = GENESIS  # ``prev`` of the last good record: tells an inserted record from an altered one
+        self.tree = CompactRange()
+        self.writers: dict[str, int] = {}  # writer to its next number
+
+    def through(self, entries: Iterator[Entry]) -> None:
+        """Take every entry; raise at the first that is bad."""
+        append = self.tree.append
+        for entry in entries:
+            if leaf_hash(leaf_bytes(entry.seq, entry.prev, entry.body)) != entry.hash:
+                self._explain_hash(entry, entries)
+            body = self._parsed(entry)
+            if body["tenant"] != self.tenant:
+                if self.tenant is not None:
+                    words = f"Record {self.size} was transplanted: it belongs to the log of {body['tenant']!r}."
+                    raise _Found(self.size, How.TRANSPLANTED, words)
+                self.tenant = body["tenant"]
+            if entry.seq != self.size or entry.prev != self.prev:
+                self._explain_link(entry, entries)
+            self._count(body)
+            append(bytes.fromhex(entry.hash[7:]))
+            self.size += 1
+            self.before, self.prev = entry.prev, entry.hash
+
+    def at_end(self, head: Head) -> None:
+        """Compare what was walked with the head."""
+        if head.size > self.size:
+            words = f"The log was truncated: it ends before record {self.size}; its head counts {head.size} records."
+            raise _Found(self.size, How.TRUNCATED, words)
+        if head.size < self.size:
+            words = f"Record {head.size} was inserted: the head of the log counts {head.size} records only."
+            raise _Found(head.size, How.INSERTED, words)
+        last = max(self.size - 1, 0)
+        if head.hash != self.prev:
+            raise _Found(last, How.ALTERED, f"Record {last} was altered: the head of the log holds another hash of it.")
+        if head.root != "sha256:" + self.tree.root().hex():
+            words = "The head of the log was altered: its Merkle root is not that of its records."
+            raise _Found(last, How.ALTERED, words)
+
+    def _parsed(self, entry: Entry) -> dict[str, Any]:
+        try:
+            body: dict[str, Any] = orjson.loads(entry.body)
+            # The short way for what this version writes; whatever else it is, parse_body says so in words.
+            if body["format"] != FORMAT or not isinstance(body["writer_seq"], int):
+                raise ValueError
+            _ = body["tenant"], body["writer"]
+        except (ValueError, KeyError, TypeError):
+            try:
+                return parse_body(entry.body)
+            except ValueError as error:
+                raise _Unreadable(f"Record {entry.seq} cannot be read: {error}.") from None
+        return body
+
+    def _count(self, body: dict[str, Any]) -> None:
+        writer, number = body["writer"], body["writer_seq"]
+        expected = self.writers.get(writer, 0)
+        if number == expected:
+            self.writers[writer] = number + 1
+        elif number < expected:
+            words = f"Record {self.size} is a duplicate: record {number} of writer {writer} is in the log already."
+            raise _Found(self.size, How.DUPLICATE, words)
+        else:
+            words = (
+                f"Before record {self.size} something was lost: writer {writer} went from {expected} to {number},"
+                f" {number - expected} of its records never reached the log."
+            )
+            raise _Found(self.size, How.WRITER_GAP, words)
+
+    def _explain_hash(self, entry: Entry, rest: Iterator[Entry]) -> None:
+        """The stored hash is not that of place, ``prev`` and body: was the record moved, or changed?"""
+        place = self.size
+        home = _home(entry)
+        if home is None:
+            words = f"Record {place} was altered: its bytes do not have the hash that is stored with it."
+            raise _Found(place, How.ALTERED, words)
+        if self.tenant is not None and _tenant_of(entry) not in {None, self.tenant}:
+            words = f"Record {place} was transplanted: it belongs to the log of {_tenant_of(entry)!r}."
+            raise _Found(place, How.TRANSPLANTED, words)
+        # It is whole, but for another place. If the one for this place comes later they were exchanged.
+        if any(_fits(other, place, self.prev) for other in islice(rest, _NEARBY)):
+            words = f"Record {place} was reordered: what stands there was written as record {home}."
+            raise _Found(place, How.REORDERED, words)
+        if home > place:
+            words = f"Record {place} is missing: what stands there was written as record {home}, and renumbered."
+            raise _Found(place, How.MISSING, words)
+        if home == place - 1 and entry.prev == self.before:
+            words = f"Record {place - 1} was inserted: what was written in its place stands behind it, renumbered."
+            raise _Found(place - 1, How.INSERTED, words)
+        words = f"Record {place} is a duplicate: it was written as record {home}."
+        raise _Found(place, How.DUPLICATE, words)
+
+    def _explain_link(self, entry: Entry, rest: Iterator[Entry]) -> None:
+        """The record is whole in itself but does not follow the one before."""
+        place = self.size
+        if entry.seq > place:
+            if any(other.seq == place for other in islice(rest, _NEARBY)):
+                words = f"Record {place} was reordered: record {entry.seq} stands in its place."
+                raise _Found(place, How.REORDERED, words)
+            last = entry.seq - 1
+            span = f"Record {place} is" if last == place else f"Records {place} to {last} are"
+            raise _Found(place, How.MISSING, f"{span} missing: record {entry.seq} comes next.")
+        if entry.seq < place:
+            if entry.hash == self.prev or entry.seq < place - 1:
+                words = f"Record {entry.seq} is a duplicate: it stands in the log again, behind record {place - 1}."
+                raise _Found(entry.seq, How.DUPLICATE, words)
+            words = f"Record {entry.seq} was inserted: another record of that number stands before it."
+            raise _Found(entry.seq, How.INSERTED, words)
+        if place == 0:
+            raise _Found(0, How.ALTERED, "Record 0 was altered: it points to a record before it, and there is none.")
+        words = f"Record {place - 1} was altered and its hash made anew: record {place} holds the hash that it had."
+        raise _Found(place - 1, How.ALTERED, words)
+
+
+def _home(entry: Entry) -> int | None:
+    """The place for which the stored hash was made, if it is nearby."""
+    if _fits(entry, entry.seq + 1, entry.prev):
+        return entry.seq + 1
+    for place in range(max(0, entry.seq - _NEARBY), entry.seq + _NEARBY):
+        if _fits(entry, place, entry.prev):
+            return place
+    return None
+
+
+def _fits(entry: Entry, seq: int, prev: str) -> bool:
+    return entry.prev == prev and leaf_hash(leaf_bytes(seq, prev, entry.body)) == entry.hash
+
+
+def _tenant_of(entry: Entry) -> str | None:
+    try:
+        tenant = parse_body(entry.body)["tenant"]
+    except ValueError:
+        return None
+    return tenant if isinstance(tenant, str) else None

@@ -1,0 +1,168 @@
+"""Giving records their place: sequence, hash chain and Merkle tree of a tenant's log, one statement for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from govflow.audit.leaf import leaf_bytes, leaf_digest
+from govflow.audit.merkle import CompactRange
+from govflow.audit.record import GENESIS, Entry, Head
+from govflow.errors import StoreError
+from govflow.store.engine import Database
+from govflow.store.times import micros
+
+GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
+_ROWS: Final = 500  # rows of one statement: SQLite takes 32,766 parameters
+_PAGE: Final = 2_000
+_SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
+_COLUMNS: Final = ("tenant", "seq", "prev", "hash", "body", "writer", "writer_seq", "event", "subject", "run_id", "at")
+
+
+class Pending(NamedTuple):
+    """A record that is acknowledged and has no place yet. ``values`` are name, salt and canonical JSON text."""
+
+    tenant: str
+    writer: str
+    writer_seq: int
+    event: str
+    subject: str
+    run_id: str | None
+    at: datetime
+    body: bytes
+    values: tuple[tuple[str, bytes, str], ...] = ()
+
+
+def sequence(db: Database, batch: Sequence[Pending]) -> dict[tuple[str, int], int]:
+    """Append records to the logs of their tenants, in the order given. Inside the caller's transaction.
+
+    A record that is in the log already is left out, so that what was spooled may be handed in again.
+
+    Returns:
+        The place of each record that was appended, by writer and writer's number.
+    """
+    places: dict[tuple[str, int], int] = {}
+    by_tenant: dict[str, list[Pending]] = {}
+    for record in _unknown(db, batch):
+        by_tenant.setdefault(record.tenant, []).append(record)
+    for tenant, records in by_tenant.items():
+        size, last, tree = _end(db, tenant)
+        rows: list[object] = []
+        for record in records:
+            leaf = leaf_digest(leaf_bytes(size, "sha256:" + last.hex(), record.body))
+            rows += (tenant, size, last, leaf, record.body, *record[1:6], micros(record.at))
+            places[record.writer, record.writer_seq] = size
+            tree.append(leaf)
+            last = leaf
+            size += 1
+        width = len(_COLUMNS)
+        for start in range(0, len(rows), width * _ROWS):
+            chunk = rows[start : start + width * _ROWS]
+            db.execute(_insert("audit_record", _COLUMNS, len(chunk) // width), chunk)
+        db.execute(
+            "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (tenant) DO UPDATE SET size=excluded.size, hash=excluded.hash, peaks=excluded.peaks",
+            (tenant, size, last, tree.to_bytes()),
+        )
+        _keep_values(db, records)
+    return places
+
+
+def head(connection: Connection, tenant: str) -> Head:
+    """What the database holds as the end of the tenant's log; an empty log has size 0.
+
+    Raises:
+        StoreError: the row cannot be the end of a log.
+    """
+    row = connection.exec_driver_sql("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
+    size, last, tree = _read_end(tenant, row)
+    return Head(tenant, size, "sha256:" + last.hex(), "sha256:" + tree.root().hex())
+
+
+def walk(connection: Connection, tenant: str, start: int = 0) -> Iterator[Entry]:
+    """The entries of a log in order, all from one connection."""
+    statement = f"{_SELECT} WHERE tenant=? AND seq>=? ORDER BY seq"
+    result = connection.exec_driver_sql(statement, (tenant, start))
+    while rows := result.fetchmany(_PAGE):
+        yield from map(_entry, rows)
+
+
+def pages(db: Database, tenant: str, start: int) -> Iterator[Entry]:
+    """The entries of a log in order; no connection is held between pages, so the caller may take its time."""
+    statement = f"{_SELECT} WHERE tenant=? AND seq>=? ORDER BY seq LIMIT ?"
+    while True:
+        with db.reading() as connection:
+            rows = connection.exec_driver_sql(statement, (tenant, start, _PAGE)).fetchall()
+        yield from map(_entry, rows)
+        if len(rows) < _PAGE:
+            return
+        start = rows[-1][0] + 1
+
+
+def tail(
+    connection: Connection, tenant: str, count: int, *, run_id: str | None = None, event: str | None = None
+) -> list[Entry]:
+    """The last records, oldest first."""
+    where, parameters = "tenant=?", [tenant]
+    for column, value in (("run_id", run_id), ("event", event)):
+        if value is not None:
+            where += f" AND {column}=?"
+            parameters.append(value)
+    statement = f"{_SELECT} WHERE {where} ORDER BY seq DESC LIMIT ?"
+    rows = connection.exec_driver_sql(statement, (*parameters, count)).fetchall()
+    return [_entry(row) for row in reversed(rows)]
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    seq, prev, digest, body = row
+    return Entry(seq, "sha256:" + prev.hex(), body, "sha256:" + digest.hex())
+
+
+def _unknown(db: Database, batch: Iterable[Pending]) -> Iterator[Pending]:
+    known: dict[str, int] = {}
+    for record in batch:
+        newest = known.get(record.writer)
+        if newest is None:
+            statement = "SELECT max(writer_seq) FROM audit_record WHERE writer=?"
+            found = db.execute(statement, (record.writer,)).fetchone()[0]
+            newest = known[record.writer] = -1 if found is None else found
+        if record.writer_seq > newest:
+            known[record.writer] = record.writer_seq
+            yield record
+
+
+def _end(db: Database, tenant: str) -> tuple[int, bytes, CompactRange]:
+    row = db.execute("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
+    return _read_end(tenant, row)
+
+
+def _read_end(tenant: str, row: Sequence[Any] | None) -> tuple[int, bytes, CompactRange]:
+    if row is None:
+        return 0, GENESIS_BYTES, CompactRange()
+    try:
+        return row[0], row[1], CompactRange.from_bytes(row[0], row[2])
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"The head of the log of {tenant!r} was tampered with: {error}.",
+            mend="Restore the database; records cannot be appended to a log whose end is not known.",
+        ) from error
+
+
+def _keep_values(db: Database, records: Iterable[Pending]) -> None:
+    rows: list[object] = []
+    for record in records:
+        for name, salt, value in record.values:
+            rows += (record.writer, record.writer_seq, name, salt, value)
+    for start in range(0, len(rows), 5 * _ROWS):
+        chunk = rows[start : start + 5 * _ROWS]
+        db.execute(_insert("audit_value", ("writer", "writer_seq", "name", "salt", "value"), len(chunk) // 5), chunk)
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    group = f"({','.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([group] * rows)}"

@@ -1,0 +1,395 @@
+"""The log's writer: acknowledges records, spools them, and brings them to the log.
+
+A process numbers its records itself, in *streams* of one tenant each: a stream of spooled records, and one of those
+that are written in a transaction. So a gap in a stream shows in that tenant's log alone, and a spooled record never
+waits for a commit. Where it cannot be known whether the last number of a stream was taken (the write was interrupted,
+COMMIT failed) the stream is given up and another begins at 0: no number is ever used twice or left out.
+
+Lock order: the database's lock, then the spool's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import socket
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+from govflow.audit.body import SALT_BYTES, commit, make_body
+from govflow.audit.record import Ack, Draft
+from govflow.errors import StoreError
+from govflow.ir.canonical import canonical
+from govflow.store.engine import Database
+from govflow.store.log import Pending, sequence
+from govflow.store.spool import Foreign, Spool, make_line, others
+
+BACKLOG: Final = 8_192
+"""Records that may wait for their place; whoever adds one more brings them to the log first."""
+INTERVAL: Final = 0.05  # seconds in which the flusher lets records gather
+_KEEP: Final = 1 << 18  # bytes that a drained spool may have before it is emptied
+_RETRY: Final = 1.0  # seconds between attempts while the database refuses
+_EXIT_LIMIT: Final = 5.0  # seconds
+
+_logger = logging.getLogger("govflow.store")
+
+
+class _Stream:
+    """A writer's name and its next number."""
+
+    __slots__ = ("next", "writer")
+
+    def __init__(self, writer: str) -> None:
+        self.writer = writer
+        self.next = 0
+
+
+class Transaction:
+    """A write transaction: ``connection`` for statements, :meth:`record` for what the log says of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.drafts: list[Draft] = []
+        self.acks: list[Ack] = []
+        """One for each recorded draft, in order, once the transaction is committed."""
+
+    def record(self, draft: Draft) -> None:
+        """Append a record to the log when, and only if, the transaction commits."""
+        self.drafts.append(draft)
+
+
+class Writer:
+    """Everything that this process writes to the log goes through one of these."""
+
+    def __init__(
+        self, db: Database, folder: Path | None, *, backlog: int = BACKLOG, interval: float = INTERVAL
+    ) -> None:
+        """Write to ``db``; spool in ``folder``, or straight into the database if it is ``None``."""
+        self._db = db
+        self._folder = folder
+        self._backlog = backlog
+        self._interval = interval
+        self._closed = False
+        self._begin()
+        _WRITERS.append(weakref.ref(self))
+
+    def _begin(self) -> None:
+        host = re.sub(r"[^A-Za-z0-9-]+", "-", socket.gethostname())[:40]
+        self.name = f"{host}.{os.getpid()}.{os.urandom(6).hex()}"
+        self._made = 0
+        self._streams: dict[str, _Stream] = {}
+        self._commits: dict[str, _Stream] = {}
+        self._pending: deque[Pending] = deque()
+        self._lock = threading.Lock()
+        self._spool: Spool | None = None
+        self._wake = threading.Event()
+        self._awake = False
+        self._stop = threading.Event()
+        self._flusher: threading.Thread | None = None
+        self._complained = False
+
+    def append(self, draft: Draft, *, durable: bool) -> Ack:
+        """Accept a record; see :class:`govflow.audit.record.Log`."""
+        if durable or self._folder is None:
+            with self.transaction(durable=durable) as transaction:
+                transaction.record(draft)
+            return transaction.acks[0]
+        if len(self._pending) >= self._backlog:
+            self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
+        commitments, values = _sealed(draft) if draft.values else ({}, ())
+        with self._lock:
+            if self._closed:
+                raise StoreError("The store is closed.", mend="Open it again.")
+            stream = self._streams.get(draft.tenant)
+            if stream is None:
+                stream = self._streams[draft.tenant] = self._stream("s")
+            number = stream.next
+            body = make_body(draft, writer=stream.writer, writer_seq=number, commitments=commitments)
+            try:
+                self._opened().append(make_line(body, values))
+                self._pending.append(
+                    Pending(
+                        draft.tenant,
+                        stream.writer,
+                        number,
+                        draft.event,
+                        draft.subject,
+                        draft.run_id,
+                        draft.at,
+                        body,
+                        values,
+                    )
+                )
+                stream.next = number + 1
+            except BaseException:
+                # A signal may have come at any instant: whether the number is taken is not known.
+                self._streams.pop(draft.tenant, None)
+                raise
+            if not self._awake:
+                self._rouse()
+        return Ack(stream.writer, number, False)
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """A write transaction whose records follow all that this process spooled before.
+
+        Raises:
+            StoreError: the database refused, and nothing of it happened.
+        """
+        if self._closed:
+            raise StoreError("The store is closed.", mend="Open it again.")
+        entered: list[Transaction] = []
+        drained = 0
+        sequenced = False
+
+        def before_commit() -> None:
+            nonlocal drained, sequenced
+            with self._lock:
+                batch = list(self._pending)
+            drained = len(batch)
+            sequenced = True
+            mine = self._numbered(entered[0].drafts)
+            places = sequence(self._db, [*batch, *mine])
+            entered[0].acks = [
+                Ack(one.writer, one.writer_seq, durable, places[one.writer, one.writer_seq]) for one in mine
+            ]
+
+        try:
+            with self._db.transaction(durable=durable, commit=before_commit, done=lambda: self._forget(drained)) as at:
+                entered.append(Transaction(at))
+                yield entered[0]
+        except BaseException:
+            if sequenced:
+                self._commits.clear()  # COMMIT may have worked before it failed: the numbers may be taken, or not
+            raise
+
+    def flush(self) -> None:
+        """Bring everything that anyone spooled here to the log."""
+        if not self._closed:
+            self.flush_own()
+            if self._folder is not None:
+                self._drain_others(self._folder)
+
+    def flush_own(self) -> None:
+        """Bring what this process spooled to the log."""
+        if self._pending:
+            with self.transaction(durable=False):
+                pass
+
+    def close(self) -> None:
+        """Drain and give up the spool. What cannot be drained stays in it for the next who opens the store."""
+        if self._closed:
+            return
+        # The flusher makes the last attempt: a database that hangs must not hang the end of the program.
+        self._stop.set()
+        self._wake.set()
+        if self._flusher is not None:
+            self._flusher.join(_EXIT_LIMIT)
+        with self._lock:
+            self._closed = True
+            if self._spool is not None:
+                if self._pending:
+                    _logger.warning("%d records stay in the spool %s", len(self._pending), self._spool.path)
+                self._spool.close(remove=not self._pending)
+                self._spool = None
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _stream(self, kind: str) -> _Stream:
+        self._made += 1
+        return _Stream(f"{self.name}.{kind}{self._made}")
+
+    def _opened(self) -> Spool:
+        if self._spool is None:
+            assert self._folder is not None
+            self._spool = Spool(self._folder, self.name)
+        return self._spool
+
+    def _numbered(self, drafts: list[Draft]) -> list[Pending]:
+        """Bodies for the records of a transaction, with the next numbers of its streams."""
+        records = []
+        for draft in drafts:
+            stream = self._commits.get(draft.tenant)
+            if stream is None:
+                stream = self._commits[draft.tenant] = self._stream("d")
+            commitments, values = _sealed(draft)
+            body = make_body(draft, writer=stream.writer, writer_seq=stream.next, commitments=commitments)
+            records.append(
+                Pending(
+                    draft.tenant,
+                    stream.writer,
+                    stream.next,
+                    draft.event,
+                    draft.subject,
+                    draft.run_id,
+                    draft.at,
+                    body,
+                    values,
+                )
+            )
+            stream.next += 1
+        return records
+
+    def _forget(self, drained: int) -> None:
+        """After COMMIT: these are in the log."""
+        with self._lock:
+            for _ in range(drained):
+                self._pending.popleft()
+            if self._spool is not None and not self._pending and self._spool.size > _KEEP:
+                self._spool.empty()
+
+    def _rouse(self) -> None:
+        self._awake = True
+        if self._flusher is None or not self._flusher.is_alive():
+            self._flusher = threading.Thread(target=_flush_on, args=(weakref.ref(self),), daemon=True)
+            self._flusher.name = "govflow-flusher"
+            self._flusher.start()
+        self._wake.set()
+
+    def _drain_others(self, folder: Path) -> None:
+        own = self._spool.path if self._spool else None
+        for path in others(folder, own):
+            try:
+                self._drain(path)
+            except FileNotFoundError:
+                continue  # someone else was quicker
+            except OSError as error:
+                raise StoreError(
+                    f"The spool {path} cannot be read: {error.strerror}.",
+                    mend="It holds acknowledged records; make it readable and writable for this user.",
+                ) from error
+
+    def _drain(self, path: Path) -> None:
+        """Bring one other process's spool to the log, and take it away if that process is gone."""
+        foreign: list[Foreign] = []
+        damaged = False
+
+        def done() -> None:
+            if foreign[0].dead:
+                foreign[0].remove(damaged=damaged)
+
+        try:
+            with self._db.transaction(durable=False, done=done):
+                foreign.append(Foreign(path))
+                contents = foreign[0].read()
+                sequence(self._db, contents.records)
+                damaged = foreign[0].dead and contents.bad > 0
+        finally:
+            for one in foreign:
+                one.close()
+        if damaged:
+            self._report(path, contents.records, contents.bad)
+
+    def _report(self, path: Path, records: list[Pending], bad: int) -> None:
+        """Say in the log of every tenant that it may concern that lines were lost."""
+        _logger.error("%d lines of the spool %s cannot be read; it is kept as %s.damaged", bad, path, path.name)
+        newest = max((record.at for record in records), default=None)
+        if newest is None:
+            return
+        for tenant in sorted({record.tenant for record in records}):
+            payload = {"spool": path.name, "lines_read": len(records), "lines_lost": bad}
+            self.append(Draft("spool.damaged", tenant, newest, payload=payload), durable=True)
+
+    # -- fork ---------------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Hold all locks, so that the child's copy is whole."""
+        self._db.hold()
+        self._lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._lock.release()
+        self._db.release()
+
+    def after_fork_in_child(self) -> None:
+        """Become another writer: own name, own spool, own connections. What is pending belongs to the parent."""
+        if self._spool is not None:
+            self._spool.abandon()
+        self._db.after_fork()
+        self._begin()
+
+
+def _sealed(draft: Draft) -> tuple[dict[str, str], tuple[tuple[str, bytes, str], ...]]:
+    """Commitments for the draft's values, and the values with their salts."""
+    commitments = {}
+    values = []
+    for name, value in draft.values.items():
+        text = canonical(value, f"{draft.event}.values.{name}").decode()
+        salt = os.urandom(SALT_BYTES)
+        commitments[name] = commit(value, salt)
+        values.append((name, salt, text))
+    return commitments, tuple(values)
+
+
+def _flush_on(reference: weakref.ref[Writer]) -> None:
+    """The flusher: sleeps until something is spooled, lets more gather, brings it to the log."""
+    while (writer := reference()) is not None:
+        wake, stop, interval = writer._wake, writer._stop, writer._interval
+        del writer  # a store that nobody holds any more can go
+        if not wake.wait(30.0):
+            continue
+        stop.wait(interval)
+        writer = reference()
+        if writer is None:
+            return
+        wake.clear()
+        writer._awake = False
+        try:
+            writer.flush_own()
+            writer._complained = False
+        except StoreError as error:
+            if not writer._complained:
+                _logger.error("records wait in the spool, none is lost: %s", error)
+                writer._complained = True
+            wake.set()
+            stop.wait(_RETRY)
+        if stop.is_set():
+            return
+
+
+_WRITERS: list[weakref.ref[Writer]] = []
+
+
+def _living() -> list[Writer]:
+    _WRITERS[:] = [reference for reference in _WRITERS if (writer := reference()) is not None and not writer._closed]
+    return [writer for reference in _WRITERS if (writer := reference()) is not None]
+
+
+_forking: list[Writer] = []
+
+
+def _before_fork() -> None:
+    _forking[:] = _living()
+    for writer in _forking:
+        writer.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for writer in reversed(_forking):
+        writer.after_fork_in_parent()
+    _forking.clear()
+
+
+def _after_fork_in_child() -> None:
+    for writer in _forking:
+        writer.after_fork_in_child()
+    _forking.clear()
+
+
+def _at_exit() -> None:
+    for writer in _living():
+        writer.close()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)
