@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +61,7 @@ class Stage:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Stage:
-        self._exit.enter_context(_signals_raise())
+        self._handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
         self.home = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="govflow-demo-")))
         self.environment = _without_settings(os.environ) | {
             "PREFECT_HOME": str(self.home / "prefect"),
@@ -72,7 +72,13 @@ class Stage:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        # A second Ctrl-C must not leave half of it standing.
+        self._handlers[signal.SIGINT] = signal.getsignal(signal.SIGINT)
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)
         self._exit.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def start_server(self) -> str:
         """Start Prefect's server and wait until it answers. Returns its address, without a path."""
@@ -171,16 +177,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)  # children that outlived their parent are in the same group
 
 
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
+def _leave(number: int, frame: object) -> None:
     """A signal that would end this process becomes an exception, so that the stage is cleared."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    raise SystemExit(128 + number)
