@@ -1,0 +1,137 @@
+"""The approval of one call: find the request, ask if there is none, wait, claim.
+
+What an approval covers is its binding: this run, this step, this map index, these parameters, this IR and policy, and
+the automatic retries that the plan declares. Anything else asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from govflow.approval.models import ApprovalRequest, Binding, RequestState
+from govflow.approval.requests import open_request, parameters_digest, void_reason
+from govflow.audit.record import Severity
+from govflow.errors import Refused
+from govflow.governor.assess import StepAssessment
+from govflow.governor.explain import decided_against, details_of, reason_of
+from govflow.governor.port import Command, Steps
+from govflow.governor.run import GovernedRun, Permit
+
+OPEN = (RequestState.PENDING, RequestState.APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that needs people."""
+
+    permit: Permit
+    assessment: StepAssessment
+    map_index: int | None
+    bound: Mapping[str, Any]  # JSON values
+
+
+def approval(run: GovernedRun, asked: Asked, new_id: str) -> Steps[ApprovalRequest]:
+    """Return the request under which the body may run; this executor has claimed it.
+
+    Raises:
+        Refused: denied, expired, revoked, or it could not be claimed.
+    """
+    binding = _binding(run, asked)
+    note = ""
+    known: list[ApprovalRequest] = yield Command(
+        lambda port: port.requests(binding.tenant, binding.run_id, binding.step_id, binding.map_index)
+    )
+    latest = known[0] if known else None
+    if latest is not None and latest.state in OPEN and (changed := void_reason(latest.binding, binding)):
+        voided = latest
+        yield Command(lambda port: port.move(voided.request_id, RequestState.VOIDED, changed))
+        note, latest = f"An earlier approval is void: {changed}.", None
+    if latest is not None and latest.state is RequestState.EXERCISED:
+        again = latest
+        if (yield Command(lambda port: port.claim_retry(again))):
+            return latest
+        note = "An earlier attempt of this step was started under an approval and cannot be continued; it may have run."
+        latest = None
+    if latest is None or latest.state not in OPEN:
+        latest = yield from _ask(run, asked, binding, new_id, note)
+    return (yield from _wait_and_claim(run, asked, latest))
+
+
+def _binding(run: GovernedRun, asked: Asked) -> Binding:
+    facts = run.facts
+    salt = run.row.salt if run.row is not None else b""
+    return Binding(
+        tenant=facts.ground.tenant,
+        flow=facts.flow,
+        run_id=facts.run_id,
+        step_id=asked.permit.step.step_id,
+        map_index=asked.map_index,
+        ir_hash=run.ir_hash,
+        policy_digest=facts.ground.engine.digest,
+        parameters_digest=parameters_digest(salt, asked.bound),
+    )
+
+
+def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: str) -> Steps[ApprovalRequest]:
+    facts, step, assessment = run.facts, asked.permit.step, asked.assessment
+    now: datetime = yield Command(lambda port: port.now())
+    rule = yield Command(lambda port: port.rule(step.approval or assessment.decision.approval, assessment.tier))
+    summary = {
+        **details_of(step, assessment, facts.ground),
+        "flow": facts.flow,
+        "plan_hash": run.plan_hash,
+        "callee": step.callee,
+        "parameters": dict(asked.bound),
+        "note": note,
+    }
+    request = open_request(
+        request_id=new_id,
+        binding=binding,
+        rule=rule,
+        requester=facts.requester.name,
+        tier=assessment.tier,
+        policy_rule=assessment.decision.rule,
+        reason=f"{reason_of(step, assessment)}.{' ' + note if note else ''}",
+        summary=summary,
+        now=now,
+    )
+    payload = {
+        "request_id": request.request_id,
+        "rule": request.policy_rule,
+        "approval_rule": rule.name,
+        "required": rule.required,
+        "tier": int(request.tier),
+        "ir_hash": run.ir_hash,
+        "policy_digest": binding.policy_digest,
+        "parameters_digest": binding.parameters_digest,
+        "map_index": asked.map_index,
+        "expires_at": request.expires_at.isoformat(),
+        "note": note,
+    }
+    draft = run.draft("ir.approval_created", now, step_id=step.step_id, payload=payload)
+    opened: ApprovalRequest = yield Command(lambda port: port.open_request(request, draft))
+    return opened
+
+
+def _wait_and_claim(run: GovernedRun, asked: Asked, request: ApprovalRequest) -> Steps[ApprovalRequest]:
+    decided = request
+    if request.state is RequestState.PENDING:
+        decided = yield Command(lambda port: port.await_decision(request), waits_for_people=True)
+    step = asked.permit.step
+    if decided.state is RequestState.APPROVED:
+        now: datetime = yield Command(lambda port: port.now())
+        attempts = (step.retries + 1) * ((run.facts.plan.retries if run.facts.plan else 0) + 1)
+        payload = {"request_id": decided.request_id, "ir_hash": run.ir_hash, "attempts_allowed": attempts}
+        draft = run.draft("ir.approval_consumed", now, step_id=step.step_id, payload=payload)
+        if (yield Command(lambda port: port.claim(decided, attempts, draft))):
+            return decided
+    refused: Refused = yield Command(lambda port: decided_against(decided, port.denials(decided.request_id)))
+    raise refused
+
+
+def severity_of(refused: Refused) -> Severity:
+    """How loud the record of a refusal is."""
+    return Severity.WARNING if refused.code.startswith("approval") else Severity.ERROR

@@ -1,0 +1,90 @@
+"""Why something stopped: the same words in the run's state, the log, the command line and the page.
+
+Every stop names the rule, the tier, the reason, who may approve, until when, and what would make it pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from govflow.approval.models import ApprovalRequest, ApprovalRule
+from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, Refused
+from govflow.governor.assess import Ground, StepAssessment
+from govflow.ir.models import Step
+
+
+def reason_of(step: Step, assessment: StepAssessment) -> str:
+    """One sentence: what the step does, its tier and what made it so."""
+    why = assessment.findings[0].reason if assessment.findings else "no tier rule fired"
+    return f"{step.callee} does {step.action} on {assessment.resource}: tier {int(assessment.tier)} ({why})"
+
+
+def details_of(step: Step, assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
+    """The same as fields, for pages and JSON."""
+    decision = assessment.decision
+    return {
+        "step_id": step.step_id,
+        "action": step.action,
+        "provider": step.provider,
+        "resource": assessment.resource,
+        "records": assessment.records,
+        "tier": int(assessment.tier),
+        "tier_rules": [finding.rule for finding in assessment.findings],
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "policy_digest": decision.policy_digest,
+        "environment": ground.environment,
+    }
+
+
+def refusal(step: Step, assessment: StepAssessment, ground: Ground) -> Denied:
+    """What a policy that denies ``step`` says."""
+    decision = assessment.decision
+    return Denied(
+        f"Rule {decision.rule!r} denies this in {ground.environment}: {decision.reason}. "
+        f"{reason_of(step, assessment)}.",
+        mend=f"A policy whose rules allow {step.action} on {assessment.resource} would let it pass.",
+        details=details_of(step, assessment, ground),
+    )
+
+
+def who_may_approve(rule: ApprovalRule, requester: str) -> str:
+    """Who counts, in words."""
+    if "*" in rule.approvers:
+        people = "anyone"
+    else:
+        people = " or ".join(selector.replace("user:", "").replace("role:", "a ") for selector in rule.approvers)
+    number = "one person" if rule.required == 1 else f"{rule.required} different people"
+    return f"{number}: {people}, but not {requester}, who asked for the run"
+
+
+def question(request: ApprovalRequest) -> str:
+    """What a paused run says of itself, in a few lines."""
+    until = request.expires_at.strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{request.reason} Rule {request.policy_rule!r} asks for approval by "
+        f"{who_may_approve(request.rule, request.requester)}; until {until}. "
+        f"Answer: govflow approvals approve {request.request_id} --as NAME"
+    )
+
+
+def decided_against(request: ApprovalRequest, votes: Mapping[str, str], note: str = "") -> Refused:
+    """The refusal that belongs to a request which was not approved.
+
+    Args:
+        request: closed, and not approved.
+        votes: for each person who denied, the reason given.
+        note: anything else that the reader should know.
+    """
+    said = "; ".join(f"{name}: {reason or 'no reason given'}" for name, reason in votes.items())
+    details = {"request_id": request.request_id, "state": str(request.state), "step_id": request.binding.step_id}
+    again = "Start a new run to ask again."
+    if request.state == "denied":
+        return ApprovalDenied(f"Denied by {said or 'an approver'}. {note}".strip(), mend=again, details=details)
+    if request.state == "expired":
+        until = request.expires_at.strftime("%Y-%m-%d %H:%M UTC")
+        text = f"Request {request.request_id} expired at {until} without enough approvals. {note}".strip()
+        return ApprovalExpired(text, mend=again, details=details)
+    text = f"Request {request.request_id} is {request.state}. {note}".strip()
+    return ApprovalRevoked(text, mend=again, details=details)

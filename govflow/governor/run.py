@@ -1,0 +1,296 @@
+"""Opening and closing a governed run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from govflow.audit.record import Draft, Severity
+from govflow.errors import Denied, GovflowError, PlanDrift, PlanNotApproved, Refused, StepMissing, Unbound
+from govflow.governor.assess import Assessment, Ground, StepAssessment, assess, mandatory, reads_parameters
+from govflow.governor.explain import refusal
+from govflow.governor.port import ApprovedPlan, Command, RunRow, Steps
+from govflow.governor.values import plain
+from govflow.identity import Principal
+from govflow.ir.diff import PlanDiff, diff
+from govflow.ir.hashing import ir_hash, plan_hash, step_hash
+from govflow.ir.models import IR, Plan, Step, StepKind, Tier
+from govflow.ir.vocabulary import Vocabulary
+from govflow.policy.model import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What an engine knows of a run when its flow is about to start."""
+
+    run_id: str
+    flow: str
+    idempotency_key: str
+    requester: Principal
+    ground: Ground
+    vocabulary: Vocabulary
+    plan: Plan | None  # None when the source could not be planned
+    unbound: str | None  # why the code in memory is not the source that was read; None when it is
+    parameters: Mapping[str, Any]  # validated by the flow, not yet JSON
+    attempt: int = 1
+    locked: ApprovedPlan | None = None  # from a lock file: the left side of the diff in observe mode
+    parent_run_id: str | None = None
+
+
+@dataclass(slots=True)
+class Permit:
+    """What one planned step may do in this run. Built once; read for every call."""
+
+    step: Step
+    step_hash: str
+    assessment: StepAssessment
+    reads: frozenset[str] | None  # parameters that a decision reads; None: any
+    intent: Mapping[str, Any]  # payload of its intent records, made once
+    static: bool  # no parameter can change the answer
+    by_fan_out: dict[int, StepAssessment] = field(default_factory=dict)  # static steps: the answer for a map of that size
+
+
+@dataclass(slots=True)
+class GovernedRun:
+    """A run that is open. Shared by the threads of its process; ``called`` and ``counts`` are guarded by ``lock``."""
+
+    facts: RunFacts
+    ir_hash: str
+    plan_hash: str
+    permits: Mapping[str, Permit]
+    row: RunRow | None
+    stopped: Refused | None = None  # observe mode: why enforce mode would not have let the run start
+    called: set[str] = field(default_factory=set)  # step ids that a call reached
+    counts: dict[str, set[str]] = field(default_factory=dict)  # step id → task run ids
+    refused: dict[tuple[str, int | None], Refused] = field(default_factory=dict)  # answers that stand in this process
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def enforce(self) -> bool:
+        """Whether a refusal stops the body."""
+        return self.facts.ground.mode == "enforce"
+
+    def draft(self, event: str, at: datetime, **fields: Any) -> Draft:
+        """A record of this run."""
+        facts = self.facts
+        return Draft(
+            event=event,
+            tenant=facts.ground.tenant,
+            at=at,
+            subject=facts.requester.name,
+            run_id=facts.run_id,
+            flow=facts.flow,
+            correlation=facts.idempotency_key,
+            **fields,
+        )
+
+
+def open_run(facts: RunFacts) -> Steps[GovernedRun]:
+    """Check a run before the first line of its flow, in the order of :mod:`govflow.governor.checks`.
+
+    In observe mode a refusal is recorded and the run goes on. In enforce mode it is raised.
+
+    Raises:
+        Refused: enforce mode, and the answer is no.
+        GovflowError: enforce mode, and the question could not be answered.
+    """
+    run = GovernedRun(facts, "", "", {}, None)
+    now = yield Command(lambda port: port.now())
+    try:
+        run = yield from _open(facts, now)
+    except GovflowError as error:
+        stop = error if isinstance(error, Refused) else Denied(str(error), mend=error.mend, details={"cause": error.code})
+        yield from _record_refusal(run, stop, now)
+        if run.enforce:
+            raise
+        run.stopped = stop
+    return run
+
+
+def _open(facts: RunFacts, now: datetime) -> Steps[GovernedRun]:
+    ground = facts.ground
+    plan = _bound_plan(facts)
+    facts.vocabulary.check(plan)
+    hashed = plan_hash(plan)
+    yield from _audit_plan(facts, plan, hashed, now)
+    assessment = assess(plan, ground, facts.requester)
+    ir = IR(
+        tenant=ground.tenant,
+        environment=ground.environment,
+        policy_digest=ground.engine.digest,
+        plan=plan,
+        parameters=_parameters(facts, assessment),
+        request_id=facts.run_id,
+        idempotency_key=facts.idempotency_key,
+    )
+    permits = {step.step_id: _permit(step, assessment.steps[step.step_id], facts) for step in plan.steps}
+    run = GovernedRun(facts, ir_hash(ir), hashed, permits, None)
+    run.row = yield Command(
+        lambda port: port.save_run(
+            facts.run_id,
+            ground.tenant,
+            facts.flow,
+            run.ir_hash,
+            ground.engine.digest,
+            facts.requester.name,
+            {step_id: permit.step_hash for step_id, permit in permits.items()},
+        )
+    )
+    yield from _record_verdict(run, assessment, now)
+    return run
+
+
+def _bound_plan(facts: RunFacts) -> Plan:
+    if facts.plan is None or facts.unbound is not None:
+        raise Unbound(
+            f"Flow {facts.flow!r} is not bound to its source: {facts.unbound or 'the source could not be read'}.",
+            mend="Run the flow from the file it is written in, unchanged since the process started.",
+        )
+    return facts.plan
+
+
+def _audit_plan(facts: RunFacts, plan: Plan, hashed: str, now: datetime) -> Steps[None]:
+    """Compare what was approved with what is loaded. The two never come from one reading."""
+    ground = facts.ground
+    approved: ApprovedPlan | None = yield Command(lambda port: port.approved_plan(ground.tenant, facts.flow))
+    if approved is None and facts.locked is not None and ground.mode != "enforce":
+        approved = facts.locked
+    blank = GovernedRun(facts, "", hashed, {}, None)
+    if approved is None:
+        if ground.environment == "production":
+            raise PlanNotApproved(
+                f"No approved plan is recorded for flow {facts.flow!r} in production.",
+                mend="Have a second person run: govflow lock FILE --approve --as NAME",
+            )
+        trust = blank.draft(
+            "plan.trusted", now, payload={"plan_hash": hashed, "why": f"first plan seen in {ground.environment}"}
+        )
+        yield Command(lambda port: port.trust_plan(ground.tenant, facts.flow, plan, hashed, facts.requester.name, trust))
+        return
+    found: PlanDiff | None = None if approved.plan_hash == hashed else diff(approved.plan, plan)
+    payload: dict[str, Any] = {"approved": approved.plan_hash, "loaded": hashed, "approved_by": approved.principal}
+    if found is None:
+        yield Command(lambda port: port.append(blank.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
+        return
+    payload["diff"] = found.to_dict()
+    failed = blank.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
+    yield Command(lambda port: port.append(failed, durable=True))
+    raise PlanDrift(
+        f"Flow {facts.flow!r} is not the plan that {approved.principal} approved:\n" + "\n".join(found.lines()),
+        mend="Put the approved code back, or have the change approved: govflow lock FILE --approve --as NAME",
+        details={"diff": found.to_dict(), "approved": approved.plan_hash, "loaded": hashed},
+    )
+
+
+def _permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
+    hashed = step_hash(step)
+    decision = assessment.decision
+    intent = {
+        "step_hash": hashed,
+        "tier": int(assessment.tier),
+        "verdict": str(decision.verdict),
+        "rule": decision.rule,
+        "policy_digest": decision.policy_digest,
+        "mode": facts.ground.mode,
+    }
+    reads = reads_parameters(step, facts.ground)
+    return Permit(step, hashed, assessment, reads, intent, static=reads == frozenset())
+
+
+def _parameters(facts: RunFacts, assessment: Assessment) -> dict[str, Any]:
+    """The flow's parameters as JSON. What nothing reads may stay opaque; what an approval binds to may not."""
+    values: dict[str, Any] = {}
+    for name, value in facts.parameters.items():
+        try:
+            values[name] = plain(value, f"flow {facts.flow}, parameter {name}")
+        except GovflowError:
+            if assessment.verdict is Verdict.ESCALATE and facts.ground.mode == "enforce":
+                raise
+            values[name] = {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
+    return values
+
+
+_VERDICT_EVENTS: Mapping[Verdict, tuple[str, Severity]] = {
+    Verdict.PASS: ("ir.validated_pass", Severity.INFO),
+    Verdict.ESCALATE: ("ir.validated_escalate", Severity.WARNING),
+    Verdict.REJECT: ("ir.validated_reject", Severity.ERROR),
+}
+
+
+def _record_verdict(run: GovernedRun, assessment: Assessment, now: datetime) -> Steps[None]:
+    facts = run.facts
+    event, severity = _VERDICT_EVENTS[assessment.verdict]
+    payload = {
+        "ir_hash": run.ir_hash,
+        "plan_hash": run.plan_hash,
+        "policy_digest": facts.ground.engine.digest,
+        "mode": facts.ground.mode,
+        "tier": int(assessment.tier),
+        "attempt": facts.attempt,
+        "assurance": str(facts.requester.assurance),
+        "parent_run_id": facts.parent_run_id,
+        "steps": {
+            step_id: {"tier": int(step.tier), "verdict": str(step.verdict), "rule": step.decision.rule}
+            for step_id, step in assessment.steps.items()
+        },
+    }
+    durable = assessment.tier >= Tier.MEDIUM
+    draft = run.draft(event, now, severity=severity, payload=payload, attempt=facts.attempt)
+    yield Command(lambda port: port.append(draft, durable=durable))
+    rejected = [permit for permit in run.permits.values() if permit.assessment.verdict is Verdict.REJECT]
+    if rejected and (stop := _reject(run, rejected)):
+        if run.enforce:
+            raise stop
+        run.stopped = stop
+
+
+def _reject(run: GovernedRun, rejected: list[Permit]) -> Refused | None:
+    """A step that is certain to run, or cannot be read, stops the run; others stop when they are reached."""
+    final = [p for p in rejected if p.static]  # else a parameter that is not bound yet may change the answer
+    certain = [p for p in final if mandatory(p.step) or p.step.kind in (StepKind.BODY, StepKind.UNRESOLVED)]
+    if not certain:
+        return None
+    return refusal(certain[0].step, certain[0].assessment, run.facts.ground)
+
+
+def _record_refusal(run: GovernedRun, stop: Refused, now: datetime) -> Steps[None]:
+    payload = {"code": stop.code, "reason": stop.message, "mode": run.facts.ground.mode, "stopped": run.enforce}
+    draft = run.draft("run.refused", now, severity=Severity.ERROR, payload=payload)
+    try:
+        yield Command(lambda port: port.append(draft, durable=True))
+    except GovflowError:
+        if run.enforce:
+            raise
+
+
+def close_run(run: GovernedRun, *, failed: str | None) -> Steps[None]:
+    """Close a run after its flow's body has ended.
+
+    Args:
+        run: the open run.
+        failed: the type of the exception that the body raised; None when it returned.
+
+    Raises:
+        StepMissing: the body returned, and a mandatory step was never called (enforce mode).
+    """
+    now = yield Command(lambda port: port.now())
+    missing = [] if failed or not run.permits else _missing(run)
+    payload = {"ir_hash": run.ir_hash, "failed": failed, "missing": missing, "attempt": run.facts.attempt}
+    severity = Severity.CRITICAL if missing else Severity.INFO
+    draft = run.draft("run.closed", now, severity=severity, payload=payload, attempt=run.facts.attempt)
+    yield Command(lambda port: port.append(draft, durable=bool(missing)))
+    if missing and run.enforce:
+        raise StepMissing(
+            f"Flow {run.facts.flow!r} ended without {len(missing)} step(s) of its plan: {', '.join(missing)}.",
+            mend="A step that may be left out belongs in a branch; an approved plan with it is made by govflow lock.",
+            details={"missing": missing},
+        )
+
+
+def _missing(run: GovernedRun) -> list[str]:
+    with run.lock:
+        called = set(run.called)
+    return sorted(s for s, p in run.permits.items() if mandatory(p.step) and s not in called)

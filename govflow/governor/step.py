@@ -1,0 +1,282 @@
+"""Deciding one call of a step, and recording how it ended.
+
+The checks run in the order of :mod:`govflow.governor.checks`. Identity, tenant, mode and the plan are settled when the
+run opens; what is left for a call is: is this body the one that was bound, is it planned, what do policy and tier say of
+its parameters, has it been approved. A step whose answer no parameter can change takes :func:`warm` and waits for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from govflow.approval.models import ApprovalRequest
+from govflow.audit.record import Draft, Severity
+from govflow.errors import Denied, GovflowError, Refused, Unbound, Unplanned
+from govflow.governor.approval import Asked, approval, severity_of
+from govflow.governor.assess import StepAssessment, judge
+from govflow.governor.explain import refusal
+from govflow.governor.port import Command, Steps
+from govflow.governor.run import GovernedRun, Permit
+from govflow.governor.values import plain
+from govflow.ir.models import Multiplicity, StepKind, Tier
+from govflow.policy.model import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an engine knows when a body is about to run."""
+
+    step_ids: frozenset[str]  # the planned steps that this call may be; empty when it is not planned
+    callee: str  # for people
+    task_run_id: str
+    attempt: int = 1
+    map_index: int | None = None
+    fan_out: int | None = None  # elements of the map that this call belongs to
+    unbound: str | None = None  # why this body is not the one that was bound; None when it is
+    parameters: Callable[[], Mapping[str, Any]] = dict  # bound parameters, made only when something reads them
+
+
+@dataclass(slots=True)
+class Grant:
+    """The body may run."""
+
+    permit: Permit | None  # None only in observe mode, for a call that is not planned
+    call: Call
+    assessment: StepAssessment | None = None
+    request: ApprovalRequest | None = None
+    would_stop: Refused | None = None  # observe mode: what enforce mode would have said
+    bound: Mapping[str, Any] | None = None  # the parameters that were read, as JSON values
+
+    @property
+    def waits(self) -> bool:
+        """Whether the records of this call must be durable before anything goes on."""
+        return self.tier >= Tier.MEDIUM or self.request is not None
+
+    @property
+    def step_id(self) -> str:
+        """The planned step, or the name of the callee."""
+        return self.permit.step.step_id if self.permit else self.call.callee
+
+    @property
+    def tier(self) -> Tier:
+        """The tier of this call."""
+        return self.assessment.tier if self.assessment else Tier.MINIMAL
+
+
+def warm(run: GovernedRun, call: Call) -> Grant | None:
+    """The grant of a call that needs no decision of its own; None when it does."""
+    if len(call.step_ids) != 1 or call.unbound is not None or run.stopped is not None:
+        return None
+    (step_id,) = call.step_ids
+    permit = run.permits.get(step_id)
+    if permit is None or not permit.static:
+        return None
+    assessment = permit.assessment if call.fan_out is None else permit.by_fan_out.get(call.fan_out)
+    if assessment is None or not settled(assessment) or not _count(run, permit, call):
+        return None
+    return Grant(permit, call, assessment)
+
+
+def settled(assessment: StepAssessment) -> bool:
+    """The answer is yes and nobody has to wait for a record."""
+    return assessment.verdict is Verdict.PASS and assessment.tier < Tier.MEDIUM
+
+
+def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
+    """The record that is written before the body."""
+    call, permit = grant.call, grant.permit
+    payload: dict[str, Any] = dict(permit.intent) if permit else {"mode": run.facts.ground.mode}
+    payload["task_run_id"] = call.task_run_id
+    if call.map_index is not None:
+        payload["map_index"] = call.map_index
+    if grant.assessment is not None and permit is not None and grant.assessment is not permit.assessment:
+        payload.update(
+            tier=int(grant.tier), verdict=str(grant.assessment.verdict), rule=grant.assessment.decision.rule
+        )
+    if grant.assessment is not None and grant.tier >= Tier.MEDIUM:
+        payload["request"] = _replayable(grant.assessment)
+    if grant.request is not None:
+        payload["request_id"] = grant.request.request_id
+    if grant.would_stop is not None:
+        payload["would_stop"] = {"code": grant.would_stop.code, "reason": grant.would_stop.message}
+    values = {f"parameters.{name}": value for name, value in (grant.bound or {}).items()}
+    return run.draft("step.intent", at, step_id=grant.step_id, attempt=call.attempt, payload=payload, values=values)
+
+
+def outcome_draft(run: GovernedRun, grant: Grant, at: datetime, failed: str | None) -> Draft:
+    """The record that is written after the body. ``failed`` is the type of its exception: its text may hold data."""
+    payload = {"task_run_id": grant.call.task_run_id, "state": "failed" if failed else "completed"}
+    if failed:
+        payload["error"] = failed
+    severity = Severity.WARNING if failed else Severity.INFO
+    return run.draft(
+        "step.outcome", at, step_id=grant.step_id, attempt=grant.call.attempt, severity=severity, payload=payload
+    )
+
+
+def before(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
+    """Decide a call and write its intent. Returns only if the body may run.
+
+    Raises:
+        Refused: enforce mode, and the answer is no.
+        GovflowError: enforce mode, and there is no answer: the body does not run.
+    """
+    try:
+        grant = yield from _decide(run, call, new_id)
+    except GovflowError as error:
+        stop = error if isinstance(error, Refused) else Denied(str(error), mend=error.mend, details={"cause": error.code})
+        yield from _record_stop(run, call, stop)
+        if run.enforce:
+            raise stop if isinstance(error, Refused) else error from None
+        grant = Grant(_permit_of(run, call), call, would_stop=stop)
+    now: datetime = yield Command(lambda port: port.now())
+    draft = intent_draft(run, grant, now)
+    yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
+    return grant
+
+
+def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
+    """Write how the body ended."""
+    now: datetime = yield Command(lambda port: port.now())
+    draft = outcome_draft(run, grant, now, failed)
+    yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
+    if grant.request is not None:
+        request_id, outcome = grant.request.request_id, "failed" if failed else "completed"
+        yield Command(lambda port: port.outcome(request_id, outcome))
+
+
+def _decide(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
+    permit = _planned(run, call)
+    _bound(run, call, permit)
+    assessment, bound = _assess(run, call, permit)
+    verdict = assessment.verdict
+    if verdict is Verdict.REJECT:
+        raise refusal(permit.step, assessment, run.facts.ground)
+    if verdict is Verdict.PASS:
+        return Grant(permit, call, assessment, bound=bound)
+    standing = run.refused.get((permit.step.step_id, call.map_index))
+    if standing is not None:
+        raise standing  # an automatic retry does not ask the same people the same question again
+    if not run.enforce:
+        stop = Denied(f"Rule {assessment.decision.rule!r} asks for approval; observe mode does not stop.")
+        yield from _record_stop(run, call, stop)
+        return Grant(permit, call, assessment, would_stop=stop, bound=bound)
+    try:
+        request = yield from approval(run, Asked(permit, assessment, call.map_index, bound), new_id)
+    except Refused as refused:
+        run.refused[permit.step.step_id, call.map_index] = refused
+        raise
+    return Grant(permit, call, assessment, request, bound=bound)
+
+
+def _permit_of(run: GovernedRun, call: Call) -> Permit | None:
+    """The permit of a call; of several candidates the strictest, because the site does not tell them apart."""
+    candidates = [run.permits[step_id] for step_id in call.step_ids if step_id in run.permits]
+    return max(candidates, key=_strictness, default=None)
+
+
+def _strictness(permit: Permit) -> tuple[int, int, str]:
+    order = {Verdict.PASS: 0, Verdict.ESCALATE: 1, Verdict.REJECT: 2}
+    return order[permit.assessment.verdict], int(permit.assessment.tier), permit.step.step_id
+
+
+def _planned(run: GovernedRun, call: Call) -> Permit:
+    if run.stopped is not None:
+        raise run.stopped
+    permit = _permit_of(run, call)
+    if permit is None:
+        raise Unplanned(
+            f"{call.callee} is called where the approved plan of flow {run.facts.flow!r} has no such step.",
+            mend="Plan the flow again and have the change approved: govflow lock FILE --approve --as NAME",
+            details={"callee": call.callee, "plan_hash": run.plan_hash},
+        )
+    if not _count(run, permit, call):
+        raise Unplanned(
+            f"Step {permit.step.step_id} runs more often than the approved plan says ({permit.step.multiplicity}).",
+            mend="A step that runs several times belongs in a loop or a map of the approved plan.",
+            details={"callee": call.callee, "step_id": permit.step.step_id},
+        )
+    return permit
+
+
+def _count(run: GovernedRun, permit: Permit, call: Call) -> bool:
+    """Note this task run; False when the plan has the step once and another task run was it already."""
+    step = permit.step
+    if step.multiplicity is Multiplicity.MANY or step.kind is StepKind.BODY:
+        return True
+    with run.lock:
+        seen = run.counts.setdefault(step.step_id, set())
+        if call.task_run_id not in seen and seen and len(call.step_ids) == 1:
+            return False
+        seen.add(call.task_run_id)
+    return True
+
+
+def _bound(run: GovernedRun, call: Call, permit: Permit) -> None:
+    if call.unbound is not None:
+        raise Unbound(
+            f"The body of step {permit.step.step_id} is not the code that was read: {call.unbound}.",
+            mend="Start a new process from the approved source.",
+        )
+
+
+def _assess(run: GovernedRun, call: Call, permit: Permit) -> tuple[StepAssessment, dict[str, Any]]:
+    """Judge the call with the parameters that something reads; an approval reads all of them."""
+    facts, step = run.facts, permit.step
+    bound: dict[str, Any] = {} if permit.static else _plain(call, permit.reads)
+    if permit.static and call.fan_out is None:
+        found = permit.assessment
+    elif facts.plan is None:
+        raise Unbound(f"Flow {facts.flow!r} has no plan.")
+    else:
+        known = None if permit.static else bound
+        found = judge(step, facts.plan, facts.ground, facts.requester, bound=known, fan_out=call.fan_out)
+        if permit.static and call.fan_out is not None:
+            permit.by_fan_out[call.fan_out] = found
+    if found.verdict is Verdict.ESCALATE:
+        bound = _plain(call, None)  # people see all of it, and the approval binds to all of it
+    return found, bound
+
+
+def _plain(call: Call, names: frozenset[str] | None) -> dict[str, Any]:
+    values = call.parameters()
+    wanted = values if names is None else {name: values[name] for name in names if name in values}
+    return {name: plain(value, f"task {call.callee}, parameter {name}") for name, value in wanted.items()}
+
+
+def _replayable(assessment: StepAssessment) -> dict[str, Any]:
+    """What a later replay of the decision needs. Parameter values stay out of the log: they may hold personal data."""
+    attributes = assessment.attributes or {}
+    return {
+        "resource": assessment.resource,
+        "attributes": {name: value for name, value in attributes.items() if name != "parameters"},
+    }
+
+
+def _record_stop(run: GovernedRun, call: Call, stop: Refused) -> Steps[None]:
+    now: datetime = yield Command(lambda port: port.now())
+    payload = {
+        "code": stop.code,
+        "reason": stop.message,
+        "callee": call.callee,
+        "task_run_id": call.task_run_id,
+        "stopped": run.enforce,
+        "mode": run.facts.ground.mode,
+    }
+    draft = run.draft(
+        "step.refused", now, step_id=_named(run, call), attempt=call.attempt, severity=severity_of(stop), payload=payload
+    )
+    try:
+        yield Command(lambda port: port.append(draft, durable=True))
+    except GovflowError:
+        if run.enforce:
+            raise
+
+
+def _named(run: GovernedRun, call: Call) -> str:
+    permit = _permit_of(run, call)
+    return permit.step.step_id if permit else call.callee

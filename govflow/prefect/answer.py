@@ -1,0 +1,63 @@
+"""The form that Prefect shows when a paused run is resumed, and the answer that it brings back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from govflow.approval.models import VoteDecision
+
+ANSWER_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Decide",
+    "type": "object",
+    "properties": {
+        "token": {
+            "title": "Token",
+            "type": "string",
+            "format": "password",
+            "writeOnly": True,
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "Your own token for this request: govflow approvals token ID --as YOU. It works once.",
+            "position": 0,
+        },
+        "decision": {
+            "title": "Decision",
+            "type": "string",
+            "enum": ["approve", "deny"],
+            "description": "approve lets the step run; deny ends the run.",
+            "position": 1,
+        },
+        "reason": {
+            "title": "Reason",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1000,
+            "description": "Kept in the audit log with your name.",
+            "position": 2,
+        },
+    },
+    # No field has a default: a state that is forced without input must not look like an answer.
+    "required": ["token", "decision", "reason"],
+    "additionalProperties": False,
+}
+
+
+class Answer(BaseModel):
+    """What a person typed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: SecretStr = Field(min_length=1, max_length=200)
+    decision: VoteDecision
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+def read_answer(raw: str) -> Answer | None:
+    """The answer in a stored input; None when it is not one."""
+    try:
+        return Answer.model_validate(orjson.loads(raw))
+    except (ValidationError, orjson.JSONDecodeError):
+        return None

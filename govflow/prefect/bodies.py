@@ -1,0 +1,213 @@
+"""The body seam: what the engine calls instead of a task's function.
+
+A governed task keeps its function inside one of these callables. The engine calls ``task.fn`` on every path there is
+(direct, submitted, mapped, retried, in a generator), so a body that was not cleared at its call site does not run.
+They are importable classes: where govflow is not installed they cannot be unpickled, and nothing runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from typing import Any
+from uuid import uuid4
+
+from prefect.context import TaskRunContext
+
+from govflow.errors import Unplanned
+from govflow.governor.port import adrive, drive
+from govflow.governor.step import Call, Grant, after, before, intent_draft, outcome_draft, warm
+from govflow.prefect.runtime import CURRENT, RUNTIME, Active
+
+UNMARKED: frozenset[str] = frozenset()
+
+
+class TaskBody:
+    """A guarded function. ``step_ids`` are the planned steps of the call site; empty for a task that has no site."""
+
+    fn: Callable[..., Any]
+
+    def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = UNMARKED, fan_out: int | None = None) -> None:
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self.step_ids = step_ids
+        self.fan_out = fan_out
+        # Prefect asks for the signature at every call; the wrapped function's is looked up once.
+        self.__signature__ = inspect.signature(fn)
+
+    def at(self, step_ids: frozenset[str], fan_out: int | None) -> TaskBody:
+        """The same body, marked with its call site."""
+        body = type(self)(self.fn, step_ids, fan_out)
+        for name in ("__prefect_self__", "__prefect_cls__"):  # Prefect binds methods by writing on the function
+            if hasattr(self, name):
+                setattr(body, name, getattr(self, name))
+        return body
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        entry = self._enter(args, kwargs)
+        if entry is None:
+            return self.fn(*args, **kwargs)
+        active, call = entry
+        grant = _begin(active, call)
+        try:
+            result = self.fn(*args, **kwargs)
+        except BaseException as error:
+            _end(active, grant, type(error).__name__)
+            raise
+        _end(active, grant, None)
+        return result
+
+    def _enter(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Active, Call] | None:
+        """The run and the call that this is; None when nothing governs it and nothing forbids it.
+
+        Raises:
+            Unplanned: enforce mode, and the body is called around its task or outside a governed flow.
+        """
+        active = CURRENT.get()
+        context = TaskRunContext.get()
+        own = context is not None and context.task.fn is self
+        if active is None:
+            if context is not None and RUNTIME.workspace().mode == "enforce":
+                raise Unplanned(
+                    f"Task {self.__name__!r} runs where no governed flow of this process has let it.",
+                    mend="Call it from a flow made by govflow.prefect, with a task runner that uses threads.",
+                )
+            return None
+        if context is None or not own:
+            return active, self._around(active)
+        task_run = context.task_run
+        key = str(task_run.dynamic_key)
+        return active, Call(
+            step_ids=self.step_ids,
+            callee=self.__name__,
+            task_run_id=str(task_run.id),
+            attempt=task_run.run_count,
+            map_index=int(key) if self._repeats(active) and key.isdigit() else None,
+            fan_out=self.fan_out,
+            unbound=self._unbound(active),
+            parameters=functools.partial(self._bound_parameters, args, kwargs),
+        )
+
+    def _around(self, active: Active) -> Call:
+        """A call of the function itself, past its task: planned nowhere."""
+        return Call(step_ids=UNMARKED, callee=f"{self.__name__}.fn", task_run_id=f"direct-{uuid4()}")
+
+    def _repeats(self, active: Active) -> bool:
+        permits = active.run.permits
+        return any(s in permits and permits[s].step.multiplicity == "many" for s in self.step_ids)
+
+    def _unbound(self, active: Active) -> str | None:
+        name = active.bound.name_of(self.fn)
+        if name is None:
+            return f"{self.__qualname__} in memory is not in the source that was read"
+        permits = active.run.permits
+        for step_id in self.step_ids:
+            if step_id in permits and permits[step_id].step.callee != name:
+                return f"{name} stands where the plan has {permits[step_id].step.callee}"
+        return None
+
+    def _bound_parameters(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        bound = self.__signature__.bind(*args, **kwargs)
+        bound.apply_defaults()
+        values = dict(bound.arguments)
+        if hasattr(self, "__prefect_self__") or hasattr(self, "__prefect_cls__"):
+            values.pop(next(iter(self.__signature__.parameters)), None)  # the instance is not a parameter of the step
+        return values
+
+
+class AsyncTaskBody(TaskBody):
+    """A guarded coroutine function. The event loop never waits for the database or for people."""
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        entry = self._enter(args, kwargs)
+        if entry is None:
+            return await self.fn(*args, **kwargs)
+        active, call = entry
+        grant = await _abegin(active, call)
+        try:
+            result = await self.fn(*args, **kwargs)
+        except BaseException as error:
+            await _aend(active, grant, type(error).__name__)
+            raise
+        await _aend(active, grant, None)
+        return result
+
+
+class GeneratorTaskBody(TaskBody):
+    """A guarded generator function: decided before the first value, recorded after the last."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        entry = self._enter(args, kwargs)
+        if entry is None:
+            return (yield from self.fn(*args, **kwargs))
+        active, call = entry
+        grant = _begin(active, call)
+        try:
+            result = yield from self.fn(*args, **kwargs)
+        except BaseException as error:
+            _end(active, grant, type(error).__name__)
+            raise
+        _end(active, grant, None)
+        return result
+
+
+class AsyncGeneratorTaskBody(TaskBody):
+    """A guarded async generator function."""
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        entry = self._enter(args, kwargs)
+        if entry is None:
+            async for value in self.fn(*args, **kwargs):
+                yield value
+            return
+        active, call = entry
+        grant = await _abegin(active, call)
+        try:
+            async for value in self.fn(*args, **kwargs):
+                yield value
+        except BaseException as error:
+            await _aend(active, grant, type(error).__name__)
+            raise
+        await _aend(active, grant, None)
+
+
+def task_body(fn: Callable[..., Any]) -> TaskBody:
+    """The guard that fits the kind of ``fn``."""
+    if inspect.isasyncgenfunction(fn):
+        return AsyncGeneratorTaskBody(fn)
+    if inspect.iscoroutinefunction(fn):
+        return AsyncTaskBody(fn)
+    if inspect.isgeneratorfunction(fn):
+        return GeneratorTaskBody(fn)
+    return TaskBody(fn)
+
+
+def _begin(active: Active, call: Call) -> Grant:
+    grant = warm(active.run, call)
+    if grant is None:
+        return drive(before(active.run, call, str(uuid4())), active.port)
+    active.port.append(intent_draft(active.run, grant, active.port.now()), durable=False)
+    return grant
+
+
+def _end(active: Active, grant: Grant, failed: str | None) -> None:
+    if grant.waits:
+        drive(after(active.run, grant, failed), active.port)
+    else:
+        active.port.append(outcome_draft(active.run, grant, active.port.now(), failed), durable=False)
+
+
+async def _abegin(active: Active, call: Call) -> Grant:
+    grant = warm(active.run, call)
+    if grant is None:
+        return await adrive(before(active.run, call, str(uuid4())), active.port)
+    active.port.append(intent_draft(active.run, grant, active.port.now()), durable=False)
+    return grant
+
+
+async def _aend(active: Active, grant: Grant, failed: str | None) -> None:
+    if grant.waits:
+        await adrive(after(active.run, grant, failed), active.port)
+    else:
+        active.port.append(outcome_draft(active.run, grant, active.port.now(), failed), durable=False)

@@ -1,0 +1,132 @@
+"""Governed flows: Prefect's, opened and closed by the governor."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, ParamSpec, TypeVar, overload
+
+from prefect.flows import Flow
+from prefect.flows import flow as prefect_flow
+
+from govflow.prefect.flow_bodies import FlowBody, flow_body
+from govflow.prefect.options import Governance
+from govflow.prefect.runtime import CURRENT
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class GovernedFlow(Flow[P, R]):
+    """A Prefect flow whose run is planned, judged and recorded before its first line."""
+
+    governance: Governance
+    _copies: dict[frozenset[str], GovernedFlow[P, R]]
+
+    def __init__(self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Any) -> None:
+        super().__init__(fn, **options)
+        self._guard(governance or Governance())
+
+    def _guard(self, governance: Governance) -> None:
+        self.governance = governance
+        self._copies = {}
+        self.fn = flow_body(self.fn)
+
+    @classmethod
+    def adopt(cls, bare: Flow[P, R], governance: Governance) -> GovernedFlow[P, R]:
+        """Take over a bare flow: the same options, guarded."""
+        governed = cls.__new__(cls)
+        governed.__dict__.update(bare.__dict__)
+        governed._guard(governance)
+        return governed
+
+    def with_options(self, **options: Any) -> GovernedFlow[P, R]:  # type: ignore[override] # Prefect lists each option
+        """A copy with other options. Takes Prefect's options and govflow's; it stays governed."""
+        own = {name: options.pop(name) for name in Governance.__dataclass_fields__ if name in options}
+        declared = {name: getattr(self.governance, name) for name in Governance.__dataclass_fields__}
+        bare = copy.copy(self)
+        if isinstance(self.fn, FlowBody):
+            bare.fn = self.fn.fn
+        return type(self).adopt(Flow.with_options(bare, **options), Governance(**{**declared, **own}))
+
+    def _at_site(self, frame: FrameType) -> GovernedFlow[P, R]:
+        """This flow, marked with the subflow step that a call in ``frame`` is."""
+        active = CURRENT.get()
+        body = self.fn
+        if active is None or not isinstance(body, FlowBody):
+            return self
+        sites = active.bound.sites
+        step_ids = sites.find(frame) if sites is not None else frozenset()
+        active.run.called.update(step_ids)
+        marked = self._copies.get(step_ids)
+        if marked is None or self.ismethod or self.isclassmethod:
+            marked = copy.copy(self)
+            marked.fn = body.at(step_ids)
+            if not (self.ismethod or self.isclassmethod):
+                self._copies[step_ids] = marked
+        return marked
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the flow. See :meth:`prefect.flows.Flow.__call__`."""
+        return Flow.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_copies": {}}
+
+
+class FlowDecorator:
+    """Makes governed flows; a drop-in for :func:`prefect.flow`, with or without brackets."""
+
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> GovernedFlow[P, R]: ...
+
+    @overload
+    def __call__(
+        self,
+        fn: None = None,
+        /,
+        *,
+        action: str | None = None,
+        provider: str | None = None,
+        resource: str | None = None,
+        tier: int | None = None,
+        approval: str | None = None,
+        **options: Any,
+    ) -> Callable[[Callable[P, R]], GovernedFlow[P, R]]: ...
+
+    def __call__(
+        self,
+        fn: Callable[P, R] | None = None,
+        /,
+        *,
+        action: str | None = None,
+        provider: str | None = None,
+        resource: str | None = None,
+        tier: int | None = None,
+        approval: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """Make a governed flow.
+
+        Args:
+            fn: the function.
+            action: what its own body does; ``flow:execute`` when nothing is said.
+            provider: with what.
+            resource: to what; ``{parameter}`` is filled in when a run starts.
+            tier: 0 to 3; raises what the tier rules say of the body, never lowers it.
+            approval: name of the approval rule of the policy to use for the body.
+            **options: everything that :func:`prefect.flow` takes, unchanged.
+        """
+        governance = Governance(action, provider, resource, tier, approval)
+
+        def make(function: Callable[P, R]) -> GovernedFlow[P, R]:
+            return GovernedFlow(function, governance=governance, **options)
+
+        return make if fn is None else make(fn)
+
+    from_source = staticmethod(prefect_flow.from_source)
+
+
+flow: Final = FlowDecorator()

@@ -1,0 +1,63 @@
+"""The governor's port inside Prefect: the store, with events published and people asked through Prefect's own pages."""
+
+from __future__ import annotations
+
+from prefect.client.schemas.objects import FlowRun
+
+from govflow.approval.models import ApprovalRequest
+from govflow.audit.record import Ack, Draft, Severity
+from govflow.prefect.events import publish
+from govflow.prefect.gate import Gate, gate_of
+from govflow.services.store_port import StorePort
+from govflow.services.workspace import Workspace
+
+
+class PrefectPort(StorePort):
+    """One for each open run."""
+
+    def __init__(self, workspace: Workspace, flow_run: FlowRun) -> None:
+        super().__init__(workspace)
+        self.flow_run = flow_run
+        self._gate: Gate = gate_of(flow_run.id)
+
+    def append(self, draft: Draft, *, durable: bool) -> Ack:
+        """Write a record; publish it when it is one of the ``ir.*`` events."""
+        ack = super().append(draft, durable=durable)
+        if draft.event.startswith("ir."):
+            publish(draft, ack)
+        return ack
+
+    def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
+        """Open a request and say so."""
+        opened = super().open_request(request, draft)
+        if opened.request_id == request.request_id:
+            publish(draft, None)
+        return opened
+
+    def claim(self, request: ApprovalRequest, attempts_allowed: int, draft: Draft) -> bool:
+        """Claim an approved request and say so."""
+        claimed = super().claim(request, attempts_allowed, draft)
+        if claimed:
+            publish(draft, None)
+        return claimed
+
+    def append_invalid(self, request: ApprovalRequest, cause: str) -> None:
+        """Record that somebody tried to go on without a valid answer."""
+        binding = request.binding
+        self.append(
+            Draft(
+                event="ir.approval_invalid",
+                tenant=binding.tenant,
+                at=self.now(),
+                run_id=binding.run_id,
+                flow=binding.flow,
+                step_id=binding.step_id,
+                severity=Severity.WARNING,
+                payload={"request_id": request.request_id, "cause": cause},
+            ),
+            durable=True,
+        )
+
+    def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Pause the flow run in Prefect until people have decided."""
+        return self._gate.wait(request, self)

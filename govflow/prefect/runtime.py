@@ -1,0 +1,75 @@
+"""The governed runs of this process, and how a body finds its own."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from govflow.errors import GovflowError
+from govflow.governor.port import Port
+from govflow.governor.run import GovernedRun
+from govflow.prefect.binding import Bound, bind
+from govflow.services.workspace import Workspace, open_workspace
+from govflow.settings import load_settings
+
+
+@dataclass(slots=True)
+class Active:
+    """An open run with what its tasks need at every call."""
+
+    run: GovernedRun
+    bound: Bound
+    port: Port
+
+
+CURRENT: Final[ContextVar[Active | None]] = ContextVar("govflow_active_run", default=None)
+"""Set while a governed flow's body runs. Threads that Prefect starts for tasks carry a copy; processes do not."""
+
+
+class Runtime:
+    """What is made once in a process: settings, policy, store, and a binding for each flow function."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workspace: Workspace | None = None
+        self._failure: GovflowError | None = None
+        self._bound: dict[int, tuple[Any, Any, Bound]] = {}
+
+    def workspace(self) -> Workspace:
+        """Settings, policy and store of this process, read at the first governed run.
+
+        Raises:
+            GovflowError: they cannot be used; every later call raises the same until :meth:`reload`.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            if self._workspace is None:
+                try:
+                    self._workspace = open_workspace(load_settings())
+                except GovflowError as error:
+                    self._failure = error
+                    raise
+            return self._workspace
+
+    def reload(self) -> None:
+        """Read settings and policy again at the next run. Runs that are open keep what they have."""
+        with self._lock:
+            workspace, self._workspace, self._failure = self._workspace, None, None
+        if workspace is not None:
+            workspace.close()
+
+    def bound(self, fn: Any) -> Bound:
+        """The plan of a flow function, made once for each function object and code."""
+        with self._lock:
+            known = self._bound.get(id(fn))
+            if known is None or known[0] is not fn or known[1] is not getattr(fn, "__code__", None):
+                known = (fn, getattr(fn, "__code__", None), bind(fn))
+                self._bound[id(fn)] = known
+            return known[2]
+
+
+RUNTIME: Final = Runtime()
+

@@ -1,0 +1,84 @@
+"""The call seam: which planned step does this call belong to?
+
+The engine loses the caller's frame before a body runs, so the question is asked when the task is called. The frames
+from the call up to the flow's body give a chain of ``(code, instruction)`` pairs; :meth:`Sites.find` turns it into step
+ids once and remembers the answer. Positions come from ``co_positions()``, so three calls on one line are told apart.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import CodeType, FrameType
+
+from govflow.ir.models import Plan
+from govflow.planning.sites import SiteIndex
+
+NOWHERE: frozenset[str] = frozenset()
+
+
+class Sites:
+    """Call sites of one plan, looked up by frame. Safe to share between threads: entries are only ever added."""
+
+    def __init__(self, plan: Plan, flow_file: str, flow_code: CodeType) -> None:
+        self._index = SiteIndex(plan)
+        folder = Path(flow_file).parent
+        self._files = {os.path.realpath(folder / name): name for name in self._index.files}
+        self._names: dict[str, str | None] = {}  # co_filename as the interpreter spells it → name in the plan
+        self._flow_code = flow_code
+        self._direct: dict[tuple[int, int], tuple[CodeType, frozenset[str]]] = {}
+        self._chains: dict[tuple[tuple[int, int], ...], tuple[tuple[CodeType, ...], frozenset[str]]] = {}
+
+    def find(self, frame: FrameType | None) -> frozenset[str]:
+        """The planned steps that a call made in ``frame`` may be; empty when it is none."""
+        if frame is not None and frame.f_code is self._flow_code:
+            # The common case: the flow's body calls the task itself. Code objects are held, so ids stay unique.
+            key = (id(frame.f_code), frame.f_lasti)
+            known = self._direct.get(key)
+            if known is None:
+                known = (frame.f_code, self._resolve([(frame.f_code, frame.f_lasti)]))
+                self._direct[key] = known
+            return known[1]
+        return self._find_through_helpers(frame)
+
+    def _find_through_helpers(self, frame: FrameType | None) -> frozenset[str]:
+        chain: list[tuple[CodeType, int]] = []
+        while frame is not None:
+            if self._file_of(frame.f_code) is not None:
+                chain.append((frame.f_code, frame.f_lasti))
+            if frame.f_code is self._flow_code:
+                break
+            frame = frame.f_back
+        key = tuple((id(code), at) for code, at in chain)
+        known = self._chains.get(key)
+        if known is None:
+            known = (tuple(code for code, _ in chain), self._resolve(chain))
+            self._chains[key] = known
+        return known[1]
+
+    def _resolve(self, chain: list[tuple[CodeType, int]]) -> frozenset[str]:
+        positions = []
+        for code, at in chain:
+            name = self._file_of(code)
+            end = _call_end(code, at)
+            if name is not None and end is not None:
+                positions.append((name, *end))
+        return self._index.resolve(positions) if positions else NOWHERE
+
+    def _file_of(self, code: CodeType) -> str | None:
+        filename = code.co_filename
+        if filename not in self._names:
+            self._names[filename] = self._files.get(os.path.realpath(filename))
+        return self._names[filename]
+
+
+def _call_end(code: CodeType, at: int) -> tuple[int, int] | None:
+    """Where the call that instruction ``at`` makes ends in the source: line from 1, UTF-8 column from 0.
+
+    The end names a call node uniquely, and unlike its start is the same for attribute chains over several lines.
+    """
+    for index, (_, end_line, _, end_column) in enumerate(code.co_positions()):
+        if index == at // 2:
+            return None if end_line is None or end_column is None else (end_line, end_column)
+    return None
+

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from govflow.errors import CanonicalError
+from govflow.governor.values import SECRET, fill, placeholders, plain
+from govflow.ir.canonical import canonical
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Model(BaseModel):
+    name: str
+    secret: SecretStr
+
+
+@dataclasses.dataclass
+class Row:
+    id: UUID
+    at: datetime
+
+
+def test_everything_that_people_pass_has_a_form() -> None:
+    row = Row(UUID(int=7), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    found = plain(
+        {"path": Path("a/b"), "money": Decimal("1.10"), "colour": Colour.RED, "row": row, "set": {3, 1, 2}, "t": (1, 2.5)},
+        "x",
+    )
+    assert found == {
+        "path": "a/b",
+        "money": "1.10",
+        "colour": "red",
+        "row": {"id": str(UUID(int=7)), "at": "2026-01-02T03:04:05+00:00"},
+        "set": [1, 2, 3],
+        "t": [1, 2.5],
+    }
+    assert canonical(found)
+
+
+def test_a_secret_leaves_no_trace_of_itself() -> None:
+    short, long = Model(name="a", secret=SecretStr("x")), Model(name="a", secret=SecretStr("canary-" * 9))
+    assert plain(short, "m") == plain(long, "m") == {"name": "a", "secret": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": [1, {"b": math.nan}]}, "task t, parameter p.a[1].b"),
+        ({"a": object()}, "task t, parameter p.a"),
+        ({1: "x"}, "task t, parameter p"),
+    ],
+)
+def test_what_has_no_form_is_named_by_its_place(value: object, place: str) -> None:
+    with pytest.raises(CanonicalError) as caught:
+        plain(value, "task t, parameter p")
+    assert place in caught.value.message
+    assert caught.value.mend
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    with pytest.raises(CanonicalError, match="contains itself"):
+        plain(loop, "p")
+
+
+def test_the_same_object_twice_is_no_loop() -> None:
+    item = {"a": 1}
+    assert plain([item, item], "p") == [{"a": 1}, {"a": 1}]
+
+
+def test_templates_are_filled_from_bound_values() -> None:
+    assert placeholders("warehouse://{warehouse}/{table}") == ("warehouse", "table")
+    assert fill("w://{warehouse}/t", {"warehouse": Path("x.db")}, "step s") == "w://x.db/t"
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+def test_a_resource_needs_text(value: object) -> None:
+    with pytest.raises(CanonicalError, match="needs text or a number"):
+        fill("w://{warehouse}", {"warehouse": value}, "step s")
+
+
+def test_a_template_of_a_parameter_that_is_not_bound_is_refused() -> None:
+    with pytest.raises(CanonicalError, match="no parameter 'warehouse' is bound"):
+        fill("w://{warehouse}", {}, "step s")
