@@ -103,7 +103,8 @@ def flights(warehouse: str = "flights.duckdb") -> list[tuple[str, int, float]]:
     cleaned = clean_flights(warehouse, loaded)
     cancelled = count_cancelled(warehouse, wait_for=[cleaned])
     deleted = delete_cancelled(warehouse, expected=cancelled)
-    return summarise(warehouse, wait_for=[deleted])
+    summary: list[tuple[str, int, float]] = summarise(warehouse, wait_for=[deleted])
+    return summary
 
 
 if __name__ == "__main__":
