@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,12 +12,15 @@ from typing import Self
 from govflow.audit.record import Ack, Draft, Entry, Head
 from govflow.audit.verify import Verdict, verify
 from govflow.store import log
+from govflow.store.approvals import Approvals
 from govflow.store.engine import Database, database_path
+from govflow.store.plans import Plans
+from govflow.store.runs import Runs
+from govflow.store.tokens import Tokens
+from govflow.store.values import Values
 from govflow.store.writer import Writer
 
-
-class VolatileStoreWarning(UserWarning):
-    """A store in memory is gone with its process."""
+_logger = logging.getLogger("govflow.store")
 
 
 class Store:
@@ -31,6 +35,11 @@ class Store:
     def __init__(self, db: Database, spool: Path | None) -> None:
         self._db = db
         self._writer = Writer(db, spool)
+        self.approvals = Approvals(db, self._writer)
+        self.tokens = Tokens(self._writer)
+        self.plans = Plans(db, self._writer)
+        self.runs = Runs(db, self._writer)
+        self.values = Values(db, self._writer)
 
     @classmethod
     def open(cls, url: str, *, spool: Path | None = None, direct: bool = False) -> Self:
@@ -55,7 +64,7 @@ class Store:
     @classmethod
     def memory(cls) -> Self:
         """A store in memory, for tests and trials: the same rules, and nothing of it outlives the process."""
-        warnings.warn("This store is in memory: nothing in it is durable.", VolatileStoreWarning, stacklevel=2)
+        _warn_volatile()
         return cls(Database(None), None)
 
     def append(self, draft: Draft, *, durable: bool) -> Ack:
@@ -113,3 +122,9 @@ class Store:
         self.flush()
         with self._db.snapshot() as connection:
             return verify(log.walk(connection, tenant), log.head(connection, tenant))
+
+
+@cache
+def _warn_volatile() -> None:
+    """Once in a process."""
+    _logger.warning("this store is in memory: nothing in it outlives the process")

@@ -134,7 +134,6 @@ class ApprovalToken(GovflowTable, table=True):
     assurance: str
     selectors: str = Field(sa_type=Text)  # JSON list: the roles as they were when the token was minted
     tenant: str
-    flow: str
     run_id: str
     step_id: str
     map_index: int
@@ -144,7 +143,6 @@ class ApprovalToken(GovflowTable, table=True):
     minted_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger)
     used_at: int | None = Field(default=None, sa_type=BigInteger)
-    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ApprovedPlanRow(GovflowTable, table=True):

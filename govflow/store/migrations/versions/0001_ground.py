@@ -158,11 +158,10 @@ def _approval() -> None:
         _column("principal", sa.String()),
         _column("assurance", sa.String()),
         _column("selectors", sa.Text()),
-        *_binding(),
+        *(column for column in _binding() if column.name != "flow"),
         _column("minted_at", sa.BigInteger()),
         _column("expires_at", sa.BigInteger()),
         _column("used_at", sa.BigInteger(), nullable=True),
-        _column("revoked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_index("ix_approval_token_request", "approval_token", ["request_id", "principal"])

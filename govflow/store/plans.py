@@ -1,0 +1,71 @@
+"""Plans that named principals approved. Each approval is kept; the last one is in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from govflow.audit.record import Draft
+from govflow.ir.models import Plan
+from govflow.store.engine import Database
+from govflow.store.tables import APPROVED_PLAN as PLAN
+from govflow.store.times import micros, moment
+from govflow.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedPlan:
+    """A plan, and who made it the approved one. ``number`` counts from 0 for each flow of a tenant."""
+
+    tenant: str
+    flow: str
+    number: int
+    plan: Plan
+    plan_hash: str
+    principal: str
+    at: datetime
+
+
+class Plans:
+    """What the loaded code is compared with."""
+
+    def __init__(self, db: Database, writer: Writer) -> None:
+        self._db = db
+        self._writer = writer
+
+    def approve(
+        self, tenant: str, flow: str, plan: Plan, plan_hash: str, principal: str, at: datetime, draft: Draft
+    ) -> ApprovedPlan:
+        """Put a plan in force, in the transaction of its ``plan.approved`` (or ``plan.trusted``) record."""
+        if draft.event not in {"plan.approved", "plan.trusted"} or draft.tenant != tenant:
+            raise ValueError(f"a plan is recorded as plan.approved in the log of {tenant!r}")
+        newest = select(PLAN.c.number).where(PLAN.c.tenant == tenant, PLAN.c.flow == flow)
+        newest = newest.order_by(PLAN.c.number.desc()).limit(1)
+        with self._writer.transaction() as transaction:
+            last = transaction.connection.execute(newest).scalar()
+            number = 0 if last is None else last + 1
+            transaction.connection.execute(
+                insert(PLAN).values(
+                    tenant=tenant,
+                    flow=flow,
+                    number=number,
+                    plan_hash=plan_hash,
+                    plan=plan.model_dump_json(),
+                    principal=principal,
+                    at=micros(at),
+                )
+            )
+            transaction.record(draft)
+        return ApprovedPlan(tenant, flow, number, plan, plan_hash, principal, at)
+
+    def current(self, tenant: str, flow: str) -> ApprovedPlan | None:
+        """The plan in force; ``None`` if none was ever approved."""
+        statement = select(PLAN).where(PLAN.c.tenant == tenant, PLAN.c.flow == flow)
+        with self._db.reading() as connection:
+            row = connection.execute(statement.order_by(PLAN.c.number.desc()).limit(1)).mappings().first()
+        if row is None:
+            return None
+        plan = Plan.model_validate_json(row["plan"])
+        return ApprovedPlan(tenant, flow, row["number"], plan, row["plan_hash"], row["principal"], moment(row["at"]))
