@@ -68,7 +68,8 @@ class Vocabulary:
         known = self.actions if field == "action" else self.providers
         close = difflib.get_close_matches(value, known, n=3, cutoff=0.6)
         meant = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
-        return f"{meant}Correct it, or register it: Vocabulary.default().extended({field}s=[{value!r}])."
+        register = f"`{field}s: [{value}]` in the policy file, or Vocabulary.default().extended({field}s=[{value!r}])"
+        return f"{meant}Correct it, or register it: {register}."
 
 
 def _words(field: str, words: Iterable[str], shape: re.Pattern[str], expected: str) -> dict[str, str]:
