@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     mode: Annotated[Mode | None, BeforeValidator(_auto)] = Field(
         default=None, description="observe records, enforce stops; auto: enforce once a policy is configured."
     )
-    policy: Path | None = Field(default=None, description="Policy file (YAML, TOML or Python).")
+    policy: Path | None = Field(default=None, description="Policy file (YAML).")
     database_url: str = Field(
         default_factory=default_database_url, repr=False, description="sqlite:///FILE or postgresql://…"
     )

@@ -1,0 +1,7 @@
+"""``python -m govflow.cli``."""
+
+import sys
+
+from govflow.cli.app import main
+
+sys.exit(main())

@@ -1,0 +1,138 @@
+"""``govflow approvals``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from govflow.cli import session
+
+if TYPE_CHECKING:
+    from govflow.services.decide_approvals import Question
+
+app = App(name="approvals", help="List, show and answer approval requests.", help_format="plaintext")
+
+State = Literal["pending", "approved", "exercised", "denied", "expired", "revoked", "voided", "all"]
+As = Annotated[str, Parameter(name="--as")]
+
+
+@app.command(name="list")
+def list_(*, state: State = "pending", limit: int = 50, format: Literal["text", "json"] = "text") -> int:
+    """List requests, newest first: by default those that wait for an answer.
+
+    Example:  govflow approvals list --state all --format json
+
+    Args:
+        state: only requests in this state.
+        limit: at most so many.
+        format: text for people, json for programs.
+    """
+    from govflow.approval import RequestState
+    from govflow.cli.output import write, write_json
+    from govflow.services.decide_approvals import list_requests
+    from govflow.services.describe import request_json, requests_text
+
+    with session.workspace() as workspace:
+        wanted = None if state == "all" else RequestState(state)
+        found = list_requests(workspace, wanted, limit)
+    if format == "json":
+        write_json({"requests": [request_json(request) for request in found]})
+    else:
+        write(requests_text(found))
+    return 0
+
+
+@app.command
+def show(request: str, *, format: Literal["text", "json", "md"] = "text") -> int:
+    """Show one request: what is asked and why, of whom, until when, and how to answer.
+
+    Example:  govflow approvals show 7c4e2f
+
+    Args:
+        request: the request's id.
+        format: text for people, json for programs, md for a page.
+    """
+    from govflow.cli.output import write, write_json
+    from govflow.services.decide_approvals import show_request
+    from govflow.services.describe import request_json, request_markdown, request_text
+
+    with session.workspace() as workspace:
+        question = show_request(workspace, request)
+    if format == "json":
+        write_json({**request_json(question.request, question.votes), "needed": question.needed})
+    elif format == "md":
+        write(request_markdown(question.request, question.votes))
+    else:
+        write(request_text(question.request, question.votes))
+    return 0
+
+
+@app.command
+def approve(
+    request: str, *, as_: As, reason: str = "", yes: bool = False, format: Literal["text", "json"] = "text"
+) -> int:
+    """Say yes to a request, as a named person. The requester of a run never counts.
+
+    The name is recorded as claimed, not authenticated: whoever can run this command can give any name.
+
+    Example:  govflow approvals approve 7c4e2f --as bob --reason "checked the row count"
+
+    Args:
+        request: the request's id.
+        as_: your name.
+        reason: why, for the record.
+        yes: do not ask back. Without a terminal nothing is asked.
+        format: text for people, json for programs.
+    """
+    return _vote("approve", request, as_, reason, yes, format)
+
+
+@app.command
+def deny(
+    request: str, *, as_: As, reason: str = "", yes: bool = False, format: Literal["text", "json"] = "text"
+) -> int:
+    """Say no to a request, as a named person. One no ends it.
+
+    Example:  govflow approvals deny 7c4e2f --as bob --reason "wrong table"
+
+    Args:
+        request: the request's id.
+        as_: your name.
+        reason: why, for the record and for those who wait.
+        yes: do not ask back. Without a terminal nothing is asked.
+        format: text for people, json for programs.
+    """
+    return _vote("deny", request, as_, reason, yes, format)
+
+
+def _vote(decision: Literal["approve", "deny"], request_id: str, name: str, reason: str, yes: bool, format: str) -> int:
+    from datetime import UTC, datetime
+
+    from govflow.approval import VoteDecision
+    from govflow.cli.asking import confirmed
+    from govflow.cli.output import write, write_json
+    from govflow.services.decide_approvals import decide, show_request
+    from govflow.services.describe import request_json, request_text
+
+    with session.workspace() as workspace:
+        person = workspace.principal(name)
+        asked = show_request(workspace, request_id)
+        if not yes and not confirmed(request_text(asked.request, asked.votes), f"{decision} as {person.name}?"):
+            write("nothing was recorded")
+            return 1
+        question = decide(workspace, request_id, person, VoteDecision(decision), reason, datetime.now(UTC))
+    if format == "json":
+        write_json({**request_json(question.request, question.votes), "needed": question.needed})
+    else:
+        write(_outcome(question, person.name, decision))
+    return 0
+
+
+def _outcome(question: Question, name: str, decision: str) -> str:
+    request = question.request
+    said = f"{name} ({question.votes[-1].assurance}): {decision}. Request {request.request_id} is {request.state}"
+    if question.needed:
+        people = "one more person" if question.needed == 1 else f"{question.needed} more people"
+        return f"{said}: {people} must approve."
+    return f"{said}. The run goes on." if request.state == "approved" else f"{said}. The step will not run."

@@ -1,0 +1,37 @@
+"""``govflow doctor``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+def doctor(*, format: Literal["text", "json"] = "text") -> int:
+    """Check this installation and say how to mend what is wrong. Changes nothing.
+
+    Looks at Python, the Prefect and FastAPI pair, settings, policy, database, clock and spool. Exit code 1 when
+    something fails.
+
+    Example:  govflow doctor --format json
+
+    Args:
+        format: text for people, json for programs.
+    """
+    from datetime import UTC, datetime
+
+    from govflow.cli.output import progress, write, write_json
+    from govflow.services.describe.escape import plain, table
+    from govflow.services.doctor import Health, as_json, examine
+
+    with progress("checking"):
+        findings = examine(datetime.now(UTC))
+    if format == "json":
+        write_json(as_json(findings))
+    else:
+        rows = [[finding.health, finding.name, plain(finding.what)] for finding in findings]
+        lines: list[str] = []
+        for line, finding in zip(table([list(map(str, row)) for row in rows], indent=0), findings, strict=True):
+            lines.append(line)
+            if finding.mend:
+                lines.append(f"      mend: {plain(finding.mend)}")
+        write("\n".join(lines))
+    return 1 if any(finding.health is Health.FAIL for finding in findings) else 0

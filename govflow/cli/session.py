@@ -1,0 +1,32 @@
+"""What a command stands on while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from govflow.services.workspace import Workspace
+
+
+@contextmanager
+def workspace(policy: Path | None = None, environment: str | None = None) -> Iterator[Workspace]:
+    """The configured workspace, closed afterwards. Arguments win over every other source of settings.
+
+    Records below WARNING would only stand between the lines of a report; GOVFLOW_DEBUG shows them.
+    """
+    import logging
+
+    from govflow.services.workspace import open_workspace
+    from govflow.settings import load_settings
+    from govflow.telemetry import configure
+
+    settings = load_settings(policy=policy, environment=environment)
+    configure(settings, level=logging.DEBUG if settings.debug else logging.WARNING)
+    opened = open_workspace(settings)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,98 @@
+"""Answering approval requests as a named person: list, show, approve, deny, and mint a token for another face.
+
+At a terminal a vote mints and spends in one transaction: no token exists that could leak. The name is what the person
+at the terminal claims; every vote and its audit record say so ("claimed, not authenticated").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from govflow.approval import ApprovalRequest, RequestState, Vote, VoteDecision, judge_vote
+from govflow.errors import RequestError
+from govflow.identity import Principal
+from govflow.services.workspace import Workspace
+
+MOST = 1000  # requests listed at once
+_REASON = 2000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with the votes that count, and how many approvals are still needed."""
+
+    request: ApprovalRequest
+    votes: tuple[Vote, ...]
+
+    @property
+    def needed(self) -> int:
+        """Approvals still needed; 0 unless it is pending."""
+        if self.request.state is not RequestState.PENDING:
+            return 0
+        given = sum(vote.decision is VoteDecision.APPROVE for vote in self.votes)
+        return max(0, self.request.rule.required - given)
+
+
+def list_requests(workspace: Workspace, state: RequestState | None, limit: int = 50) -> list[ApprovalRequest]:
+    """Requests of this tenant, newest first; in every state when ``state`` is None.
+
+    Raises:
+        RequestError: ``limit`` is outside 1 to :data:`MOST`.
+    """
+    if not 1 <= limit <= MOST:
+        raise RequestError(f"limit {limit}: between 1 and {MOST} requests are listed.", mend="Give another limit.")
+    return list(workspace.store.approvals.list(workspace.settings.tenant, state, limit))
+
+
+def show_request(workspace: Workspace, request_id: str) -> Question:
+    """One request of this tenant.
+
+    Raises:
+        RequestError: there is no such request in this tenant.
+    """
+    request = workspace.store.approvals.get(request_id)
+    if request.binding.tenant != workspace.settings.tenant:
+        # The same words as for an id that does not exist: another tenant's requests are none of ours.
+        raise RequestError(
+            f"There is no approval request {request_id!r}.",
+            mend="`govflow approvals list` shows those there are.",
+            details={"request_id": request_id},
+        )
+    return Question(request, tuple(workspace.store.approvals.votes(request_id)))
+
+
+def decide(
+    workspace: Workspace, request_id: str, person: Principal, decision: VoteDecision, reason: str, now: datetime
+) -> Question:
+    """Count one person's answer, once.
+
+    Args:
+        workspace: whose store and tenant.
+        request_id: of the request.
+        person: who answers; roles come from the policy file, never from the person.
+        decision: approve or deny.
+        reason: in the person's words, at most 2,000 characters.
+        now: the moment of the answer.
+
+    Returns:
+        The request with the vote counted.
+
+    Raises:
+        VoteRefused: the vote does not count; that it was tried is on record.
+        RequestError: there is no such request, or the reason is too long.
+    """
+    if len(reason) > _REASON:
+        raise RequestError(f"reason: longer than {_REASON} characters.", mend="Say it shorter.")
+    show_request(workspace, request_id)
+    request = workspace.store.approvals.vote(
+        request_id,
+        person.name,
+        person.selectors(),
+        str(person.assurance),
+        decision,
+        reason,
+        now,
+        judge_vote,
+    )
+    return Question(request, tuple(workspace.store.approvals.votes(request_id)))

@@ -1,0 +1,184 @@
+"""A plan with its tiers and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from govflow.governor.assess import Assessment, StepAssessment
+from govflow.ir.hashing import plan_hash, step_hashes
+from govflow.ir.models import EdgeKind, Plan, Step, Tier
+from govflow.services.describe.escape import code, label, plain, prose, table
+
+TIER_NAMES: Final = ("minimal", "low", "medium", "high")
+_CLASSES: Final = (
+    "classDef tier0 fill:#e8f5e9,stroke:#2e7d32,color:#111",
+    "classDef tier1 fill:#e3f2fd,stroke:#1565c0,color:#111",
+    "classDef tier2 fill:#fff3e0,stroke:#e65100,color:#111",
+    "classDef tier3 fill:#ffebee,stroke:#b71c1c,color:#111",
+)
+_MOST: Final = 200  # steps drawn: beyond it a picture helps nobody
+
+
+def plan_rows(plan: Plan, assessment: Assessment) -> list[dict[str, Any]]:
+    """One JSON object a step, in source order. Values are raw: escape them where they are shown."""
+    hashes = step_hashes(plan)
+    after: dict[str, list[dict[str, str]]] = {step.step_id: [] for step in plan.steps}
+    for edge in plan.edges:
+        after[edge.target].append({"step_id": edge.source, "kind": edge.kind.value})
+    return [
+        {
+            "step_id": step.step_id,
+            "kind": step.kind.value,
+            "callee": step.callee,
+            "multiplicity": step.multiplicity.value,
+            "action": step.action,
+            "provider": step.provider,
+            "resource": assessment.steps[step.step_id].resource,
+            "after": sorted(after[step.step_id], key=lambda edge: (edge["step_id"], edge["kind"])),
+            **_judged(assessment.steps[step.step_id]),
+            "reason": step.reason,
+            "step_hash": hashes[step.step_id],
+            "line": step.sites[-1].line if step.sites else None,
+            "file": step.sites[-1].file if step.sites else None,
+        }
+        for step in plan.steps
+    ]
+
+
+def plan_json(name: str, plan: Plan, assessment: Assessment) -> dict[str, Any]:
+    """The plan as one JSON document. ``name`` is ``<path>:<function>``."""
+    return {
+        "flow": plan.flow,
+        "name": name,
+        "plan_hash": plan_hash(plan),
+        "tier": int(assessment.tier),
+        "verdict": str(assessment.verdict),
+        "parameters": [parameter.model_dump(mode="json") for parameter in plan.parameters],
+        "steps": plan_rows(plan, assessment),
+        "edges": [edge.model_dump(mode="json") for edge in plan.edges],
+        "findings": [finding.model_dump(mode="json") for finding in plan.findings],
+    }
+
+
+def plan_text(name: str, plan: Plan, assessment: Assessment) -> str:
+    """The plan for a terminal."""
+    lines = [
+        f"flow {plain(plan.flow)}  {plain(name)}",
+        f"  plan     {plan_hash(plan)}",
+        f"  tier     {_tier(int(assessment.tier))}",
+        f"  verdict  {assessment.verdict}",
+        "",
+    ]
+    heading = ["step", "tier", "verdict", "runs", "action", "provider", "resource", "after"]
+    rows = [
+        [
+            plain(row["step_id"]),
+            str(row["tier"]),
+            row["verdict"],
+            row["multiplicity"],
+            plain(row["action"]),
+            plain(row["provider"]),
+            plain(row["resource"], 60),
+            _after(row["after"]) or "-",
+        ]
+        for row in plan_rows(plan, assessment)
+    ]
+    lines += table([heading, *rows])
+    why = [line for step in plan.steps for line in _why(step, assessment.steps[step.step_id])]
+    if why:
+        lines += ["", "why:", *(f"  {plain(line)}" for line in why)]
+    if plan.findings:
+        lines += ["", "findings:", *(f"  {line}" for line in _findings(plan))]
+    return "\n".join(lines) + "\n"
+
+
+def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
+    """The plan as a page: a table with tiers, the reasons, and a drawing."""
+    lines = [
+        f"### Plan of {code(plan.flow)}",
+        "",
+        f"{code(name)} · tier **{_tier(int(assessment.tier))}** · verdict **{assessment.verdict}** · "
+        f"{code(plan_hash(plan))}",
+        "",
+        "| step | tier | verdict | runs | action | provider | resource | after |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in plan_rows(plan, assessment):
+        names = [code(row[key], cell=True, limit=120) for key in ("action", "provider", "resource")]
+        after = ", ".join(code(edge["step_id"], cell=True) for edge in row["after"]) or "-"
+        cells = [
+            code(row["step_id"], cell=True),
+            _tier(row["tier"]),
+            row["verdict"],
+            row["multiplicity"],
+            *names,
+            after,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    why = [line for step in plan.steps for line in _why(step, assessment.steps[step.step_id])]
+    if why:
+        lines += ["", "Why:", "", *(f"- {prose(line)}" for line in why)]
+    if plan.findings:
+        lines += ["", "Findings:", "", *(f"- {prose(line)}" for line in _findings(plan))]
+    lines += ["", "```mermaid", plan_mermaid(plan, assessment).rstrip("\n"), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def plan_mermaid(plan: Plan, assessment: Assessment) -> str:
+    """A Mermaid flowchart; dotted lines are ordering alone, colours are tiers."""
+    steps = plan.steps[:_MOST]
+    numbers = {step.step_id: f"s{index}" for index, step in enumerate(steps)}
+    lines = ["flowchart TD"]
+    for step in steps:
+        tier = int(assessment.steps[step.step_id].tier)
+        lines.append(f'  {numbers[step.step_id]}["{label(step.step_id)}<br/>{label(step.action)}"]:::tier{tier}')
+    if len(plan.steps) > _MOST:
+        lines.append(f'  more["{len(plan.steps) - _MOST} more steps"]')
+    for edge in plan.edges:
+        if edge.source in numbers and edge.target in numbers:
+            arrow = "-->" if edge.kind is EdgeKind.DATA else "-.->"
+            lines.append(f"  {numbers[edge.source]} {arrow} {numbers[edge.target]}")
+    return "\n".join([*lines, *(f"  {style}" for style in _CLASSES)]) + "\n"
+
+
+def _judged(step: StepAssessment) -> dict[str, Any]:
+    return {
+        "tier": int(step.tier),
+        "tier_rules": [{"rule": finding.rule, "reason": finding.reason} for finding in step.findings],
+        "records": step.records,
+        "verdict": str(step.verdict),
+        "rule": step.decision.rule,
+        "why": step.decision.reason,
+        "approval": step.decision.approval,
+    }
+
+
+def _why(step: Step, judged: StepAssessment) -> Iterable[str]:
+    """Reasons that a reader wants: of a tier above low, of a verdict that is not pass, of a call that was not read."""
+    if step.reason:
+        yield f"{step.step_id} could not be read: {step.reason}"
+    if judged.tier >= Tier.MEDIUM and judged.findings:
+        strongest = judged.findings[0]
+        yield f"{step.step_id} is tier {int(judged.tier)}: {strongest.reason} (tier rule {strongest.rule})"
+    if str(judged.verdict) != "pass":
+        yield f"{step.step_id}: {judged.verdict} by policy rule {judged.decision.rule}: {judged.decision.reason}"
+
+
+def _findings(plan: Plan) -> list[str]:
+    lines = []
+    for finding in plan.findings:
+        place = f"{finding.file}:{finding.line}: " if finding.file and finding.line else ""
+        lines.append(plain(f"{place}{finding.code}: {finding.message}"))
+    return lines
+
+
+def _after(edges: Iterable[dict[str, str]]) -> str:
+    kinds: dict[str, set[str]] = {}
+    for edge in edges:
+        kinds.setdefault(edge["step_id"], set()).add(edge["kind"])
+    return ", ".join(plain(name) + ("" if "data" in held else " (order)") for name, held in kinds.items())
+
+
+def _tier(number: int) -> str:
+    return f"{number} {TIER_NAMES[number]}"

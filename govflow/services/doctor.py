@@ -1,0 +1,264 @@
+"""Is this installation fit to use? Each check names what it looked at, what it found, and how to mend it.
+
+Nothing is created or changed: a database that is not there yet is only looked for. Prefect and FastAPI are known by
+their installed versions; neither is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from govflow.audit.body import parse_body
+from govflow.errors import GovflowError, SettingsError
+from govflow.services.workspace import Workspace, open_workspace
+from govflow.settings import Settings, layers, load_settings, unknown_keys
+
+PYTHON: Final = (3, 11)
+SUPPORTED: Final[Mapping[str, tuple[str, str]]] = {"prefect": ("3.8.8", "3.10"), "fastapi": ("0.139", "0.151")}
+"""From the first version to before the second: the pair that starts together."""
+
+INSTALL: Final = "pip install 'prefect>=3.8.8,<3.10' 'fastapi>=0.139,<0.151'"
+_BEGAN: Final = datetime(2025, 1, 1, tzinfo=UTC)  # no clock that is right is before this
+_SKEW: Final = timedelta(minutes=1)
+_VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
+
+
+class Health(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    WARN = "warn"  # works, with a limit that one should know
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. ``mend`` is empty when there is nothing to do."""
+
+    name: str
+    health: Health
+    what: str
+    mend: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """JSON values."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+
+def examine(now: datetime, installed: Callable[[str], str | None] | None = None) -> list[Finding]:
+    """Run every check.
+
+    Args:
+        now: the time, aware.
+        installed: the installed version of a distribution, None when it is missing.
+    """
+    found = [check_python(sys.version_info[:3]), *check_engine(installed or installed_version)]
+    settings, problems = check_settings()
+    found += problems
+    if settings is None:
+        return [*found, _skipped("policy"), _skipped("database"), _skipped("clock"), _skipped("spool")]
+    workspace, policy = check_policy(settings)
+    found.append(policy)
+    found += check_database(settings, workspace, now)
+    found.append(check_spool(settings))
+    return found
+
+
+def check_python(running: tuple[int, ...]) -> Finding:
+    """Python is new enough."""
+    text = ".".join(map(str, running))
+    if running[:2] < PYTHON:
+        return Finding("python", Health.FAIL, f"Python {text} is too old.", "Use Python 3.11 or newer.")
+    return Finding("python", Health.OK, f"Python {text}")
+
+
+def installed_version(name: str) -> str | None:
+    """The installed version of a distribution, without importing it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def check_engine(installed: Callable[[str], str | None]) -> Iterator[Finding]:
+    """Prefect and FastAPI are a pair that starts together: a plain install of Prefect takes one that does not."""
+    found = {name: installed(name) for name in SUPPORTED}
+    if found["prefect"] is None:
+        yield Finding(
+            "prefect",
+            Health.WARN,
+            "Prefect is not installed: plan, lock, diff, check, approvals and audit work; governed runs do not.",
+            INSTALL,
+        )
+        return
+    for name, (low, high) in SUPPORTED.items():
+        have = found[name]
+        if have is None:
+            yield Finding(name, Health.FAIL, f"{name} is not installed, and Prefect needs it.", INSTALL)
+        elif not _numbers(low) <= _numbers(have) < _numbers(high):
+            reason = (
+                "govflow was not tested with it and refuses to guard it"
+                if name == "prefect"
+                else "the server of Prefect 3.8 cannot start with it"
+                if _numbers(have) >= _numbers(high)
+                else "Prefect needs a newer one"
+            )
+            yield Finding(name, Health.FAIL, f"{name} {have} is outside >={low},<{high}: {reason}.", INSTALL)
+        else:
+            yield Finding(name, Health.OK, f"{name} {have}")
+
+
+def check_settings() -> tuple[Settings | None, list[Finding]]:
+    """Every setting is known and usable. All unknown keys are named, not only the first."""
+    try:
+        unknown = [problem for layer in layers() for problem in unknown_keys(layer)]
+        if not unknown:
+            settings = load_settings()
+            said = f"mode {settings.effective_mode}, environment {settings.environment}, tenant {settings.tenant}"
+            return settings, [Finding("settings", Health.OK, said)]
+    except SettingsError as error:
+        unknown = [error]
+    return None, [Finding("settings", Health.FAIL, error.message, error.mend) for error in unknown]
+
+
+def check_policy(settings: Settings) -> tuple[Workspace | None, Finding]:
+    """The policy file loads, with its approval rules, people and tier rules."""
+    try:
+        workspace = open_workspace(settings)
+    except GovflowError as error:
+        return None, Finding("policy", Health.FAIL, error.message, error.mend)
+    document = workspace.document
+    what = f"{document.policy.name}: {len(document.policy.rules)} rules, {document.digest} ({document.where})"
+    if not workspace.explicit:
+        mend = "Set GOVFLOW_POLICY to a policy file of your own when you know what you want to stop."
+        return workspace, Finding(
+            "policy", Health.OK, f"no policy is configured; the starter policy holds: {what}", mend
+        )
+    return workspace, Finding("policy", Health.OK, what)
+
+
+def check_database(settings: Settings, workspace: Workspace | None, now: datetime) -> list[Finding]:
+    """The database opens with a schema that this version knows, and its newest record is not from the future."""
+    clock = _clock(now, None)
+    path = sqlite_path(settings.database_url)
+    if path is not None and not path.exists():
+        return [_not_there_yet(path), clock]
+    if workspace is None:
+        return [_skipped("database"), clock]
+    try:
+        newest = [_at(entry.body) for entry in workspace.store.tail(settings.tenant, 1)]
+    except GovflowError as error:
+        return [Finding("database", Health.FAIL, error.message, error.mend), clock]
+    finally:
+        workspace.close()
+    opened = Finding("database", Health.OK, f"{settings.redacted_url} opens; its schema is current")
+    return [opened, _clock(now, next(iter(newest), None))]
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for other databases and for one in memory."""
+    head, _, rest = url.partition(":///")
+    path = rest.partition("?")[0]
+    return Path(path) if head.startswith("sqlite") and path and path != ":memory:" else None
+
+
+def check_spool(settings: Settings) -> Finding:
+    """Records that wait for the database lie on a disk that this process can write and that outlives it."""
+    if settings.spool == "direct":
+        return Finding("spool", Health.OK, "records go straight to the database (spool=direct)")
+    path = sqlite_path(settings.database_url)
+    folder = _existing(path.parent) if path is not None else Path.home()
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding("spool", Health.FAIL, f"{folder} cannot be written: {error}.", f"Give this user {folder}.")
+    kind = filesystem(folder)
+    if kind in _VOLATILE:
+        what = f"{folder} is on {kind}, a file system that may die with its container."
+        return Finding("spool", Health.WARN, what, "Set GOVFLOW_SPOOL=direct, or put the database on a volume.")
+    return Finding("spool", Health.OK, f"{folder} can be written")
+
+
+def filesystem(folder: Path, mounts: str | None = None) -> str | None:
+    """The kind of file system that holds ``folder``; None where the system does not say.
+
+    Args:
+        folder: an existing folder.
+        mounts: text in the form of ``/proc/mounts``; without it that file is read.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+    real = os.path.realpath(folder)
+    best: tuple[int, str] | None = None
+    for line in mounts.splitlines():
+        words = line.split()
+        if len(words) < 3:
+            continue
+        point = words[1].replace("\\040", " ")
+        if (real == point or real.startswith(point.rstrip("/") + "/")) and (best is None or len(point) >= best[0]):
+            best = (len(point), words[2])
+    return best[1] if best else None
+
+
+def _clock(now: datetime, newest: datetime | None) -> Finding:
+    shown = now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    mend = "Set the clock (NTP): approvals expire by it and records are dated by it."
+    if now < _BEGAN:
+        return Finding("clock", Health.FAIL, f"It says {shown}, which is in the past.", mend)
+    if newest is not None and newest > now + _SKEW:
+        ahead = newest.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return Finding("clock", Health.FAIL, f"It says {shown}, and the log's newest record is of {ahead}.", mend)
+    return Finding("clock", Health.OK, shown)
+
+
+def _at(body: bytes) -> datetime | None:
+    """When a record was made; None when it cannot be read, which ``audit verify`` explains."""
+    try:
+        return datetime.fromisoformat(parse_body(body)["at"])
+    except ValueError:
+        return None
+
+
+def _not_there_yet(path: Path) -> Finding:
+    folder = _existing(path.parent)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        mend = f"Give this user {folder}, or set GOVFLOW_DATABASE_URL."
+        return Finding("database", Health.FAIL, f"{path} is not there and {folder} cannot be written.", mend)
+    return Finding("database", Health.OK, f"{path} is not there yet; the first governed run creates it")
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _skipped(name: str) -> Finding:
+    return Finding(name, Health.WARN, "not checked: what it needs is broken", "Mend the failures above first.")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = []
+    for part in text.split(".")[:3]:
+        digits = "".join(letter for letter in part if letter.isdigit())
+        numbers.append(int(digits) if digits else 0)
+    return tuple(numbers)
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """The report as one JSON document."""
+    worst = max((finding.health for finding in findings), key=list(Health).index, default=Health.OK)
+    return {"health": str(worst), "checks": [finding.to_dict() for finding in findings]}

@@ -1,0 +1,20 @@
+"""Closing what nobody answered, or nobody used, in time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from govflow.approval import ApprovalRequest
+from govflow.services.workspace import Workspace
+
+
+def expire_approvals(workspace: Workspace, now: datetime) -> list[ApprovalRequest]:
+    """Expire every open request whose time is over at ``now``, each with its audit record, in every tenant.
+
+    Nothing depends on this being run: a request that is overdue cannot be approved or claimed anyway. It tells those
+    who wait.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    return list(workspace.store.approvals.expire_due(now))

@@ -1,0 +1,146 @@
+"""Checking and reading an audit log: the configured one, another database by URL, or a database file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from govflow.audit.body import parse_body
+from govflow.audit.record import Entry
+from govflow.audit.verify import Outcome, Verdict
+from govflow.errors import InputError, RequestError
+from govflow.settings import Settings, redact_url
+
+if TYPE_CHECKING:
+    from govflow.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerdict:
+    """The verdict on the log of one tenant."""
+
+    tenant: str
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        verdict = self.verdict
+        return {
+            "tenant": self.tenant,
+            "verdict": str(verdict.outcome),
+            "records": verdict.records,
+            "words": verdict.words,
+            "record": verdict.seq,
+            "how": str(verdict.how) if verdict.how else None,
+            "hash": verdict.hash,
+            "root": verdict.root,
+            "against": verdict.against,
+        }
+
+
+def verify_log(settings: Settings, database: str | None = None, tenant: str | None = None) -> list[LogVerdict]:
+    """Check whole logs, from the first record to the last.
+
+    Args:
+        settings: name the database and the tenant.
+        database: another database: a URL, or the path of a SQLite file. All of its tenants are checked.
+        tenant: check this tenant's log only.
+
+    Raises:
+        InputError: there is no such database; nothing is created.
+        StoreError: it cannot be opened.
+    """
+    with opened(settings, database) as store:
+        names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
+        return [LogVerdict(name, store.verify(name)) for name in names]
+
+
+def worst(verdicts: list[LogVerdict]) -> Outcome:
+    """What all verdicts together say; a database without a log cannot be judged."""
+    order = (Outcome.TAMPERED, Outcome.CANNOT_JUDGE, Outcome.VERIFIED)
+    outcomes = {one.verdict.outcome for one in verdicts} or {Outcome.CANNOT_JUDGE}
+    return next(outcome for outcome in order if outcome in outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record as people read it. ``body`` is what is hashed; None when its bytes cannot be read."""
+
+    seq: int
+    hash: str
+    body: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"seq": self.seq, "hash": self.hash, "body": self.body}
+
+
+def read_tail(
+    settings: Settings,
+    count: int,
+    *,
+    database: str | None = None,
+    tenant: str | None = None,
+    run_id: str | None = None,
+    event: str | None = None,
+) -> list[Line]:
+    """The last ``count`` records of one tenant, oldest first.
+
+    Raises:
+        InputError: there is no such database, or ``count`` is not positive.
+        StoreError: it cannot be opened.
+    """
+    if count < 1:
+        raise RequestError(f"-n {count}: at least one record is read.", mend="Give a positive number.")
+    with opened(settings, database) as store:
+        entries = store.tail(tenant or settings.tenant, count, run_id=run_id, event=event)
+        return [_line(entry) for entry in entries]
+
+
+def _line(entry: Entry) -> Line:
+    try:
+        return Line(entry.seq, entry.hash, parse_body(entry.body))
+    except ValueError:
+        return Line(entry.seq, entry.hash, None)
+
+
+@contextmanager
+def opened(settings: Settings, database: str | None) -> Iterator[Store]:
+    """The store, closed afterwards. A database file that is not there, or is not one of ours, is not made into one."""
+    from govflow.services.doctor import sqlite_path
+    from govflow.store import Store
+
+    url = settings.database_url if database is None else _url(database)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise InputError(
+            f"There is no database at {path}, so there is no log to read.",
+            mend="Give the database as an argument, or set GOVFLOW_DATABASE_URL; the first governed run creates it.",
+            details={"database": redact_url(url)},
+        )
+    if path is not None and database is not None:
+        _refuse_foreign(path)
+    foreign = database is not None and path is not None and not path.with_name(f"{path.name}.spool").exists()
+    with Store.open(url, direct=foreign or settings.spool == "direct") as store:
+        yield store
+
+
+def _url(database: str) -> str:
+    return database if "://" in database else f"sqlite:///{Path(database).expanduser().resolve().as_posix()}"
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Opening a store creates what is missing in it: look first, without writing, whether the file is one."""
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_head'").fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{path} is not a governance database: {error}.", mend="Give the file of one.") from None
+    if found is None:
+        raise InputError(f"{path} is not a governance database: it holds no log.", mend="Give the file of one.")
