@@ -1,0 +1,1 @@
+"""Reads a flow's source, without importing it, into a plan."""

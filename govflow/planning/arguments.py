@@ -1,0 +1,150 @@
+"""Arguments of a call, and how a signature takes them."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from govflow.planning.values import Constant, Container, Data, Deps, Function, Value, deps_of, join
+
+_LARGEST = 2**53 - 1  # beyond it an integer has no canonical form
+
+
+@dataclass(slots=True)
+class Arguments:
+    """Values given at a call. ``rest`` holds those whose parameter is not known: ``*unknown``, ``**unknown``."""
+
+    positional: list[Value] = field(default_factory=list)
+    keywords: dict[str, Value] = field(default_factory=dict)
+    rest: list[Value] = field(default_factory=list)
+
+    def values(self) -> Iterator[Value]:
+        """Every value given."""
+        yield from self.positional
+        yield from self.keywords.values()
+        yield from self.rest
+
+    def deps(self) -> Deps:
+        """Steps that the arguments were made from."""
+        return deps_of(*self.values())
+
+    def first(self) -> Value:
+        """The first positional argument, or unknown data."""
+        return self.positional[0] if self.positional else Data(self.deps())
+
+    def without(self, *names: str) -> Arguments:
+        """The same arguments without these keywords."""
+        kept = {name: value for name, value in self.keywords.items() if name not in names}
+        return Arguments(self.positional, kept, self.rest)
+
+    def before(self, *values: Value) -> Arguments:
+        """The same arguments after some more positional ones."""
+        return Arguments([*values, *self.positional], self.keywords, self.rest)
+
+
+def bind_arguments(function: Function, given: Arguments) -> dict[str, Value]:
+    """Values by parameter name, for the parameters that the call gives; in the order of the signature."""
+    signature = function.node.args
+    slots = [argument.arg for argument in (*signature.posonlyargs, *signature.args)]
+    bound: dict[str, Value] = dict(zip(slots, given.positional, strict=False))
+    extra = given.positional[len(slots) :]
+    named = {*slots, *(argument.arg for argument in signature.kwonlyargs)}
+    loose: dict[str, Value] = {}
+    for name, value in given.keywords.items():
+        (bound if name in named else loose)[name] = value
+    if signature.vararg is not None and (extra or given.rest):
+        bound[signature.vararg.arg] = Container([*extra, *given.rest], exact=not given.rest)
+    if signature.kwarg is not None and (loose or given.rest):
+        keys: list[Value] = [Constant(name) for name in loose]
+        bound[signature.kwarg.arg] = Container(
+            [*loose.values(), *given.rest], [*keys, *(Data() for _ in given.rest)], exact=not given.rest
+        )
+    return bound
+
+
+def fill_parameters(function: Function, given: Arguments) -> dict[str, Value]:
+    """A value for every parameter: given, by default, or one of those whose parameter is not known."""
+    signature = function.node.args
+    bound = bind_arguments(function, given)
+    slots = [argument.arg for argument in (*signature.posonlyargs, *signature.args)]
+    defaults = dict(zip(slots[len(slots) - len(function.defaults) :], function.defaults, strict=True))
+    for argument, value in zip(signature.kwonlyargs, function.keyword_defaults, strict=True):
+        if value is not None:
+            defaults[argument.arg] = value
+    for name in (*slots, *(argument.arg for argument in signature.kwonlyargs)):
+        if name not in bound:
+            options = [defaults.get(name), *given.rest]
+            bound[name] = join(options) if any(option is not None for option in options) else Data()
+    if signature.vararg is not None and signature.vararg.arg not in bound:
+        bound[signature.vararg.arg] = Container([])
+    if signature.kwarg is not None and signature.kwarg.arg not in bound:
+        bound[signature.kwarg.arg] = Container([], [])
+    return bound
+
+
+def names_given(function: Value, given: Arguments, *, method: bool) -> dict[str, Value]:
+    """Parameter names and values as a plan lists them: ``**`` spread out, no ``self``."""
+    if not isinstance(function, Function):
+        return dict(given.keywords)
+    bound = bind_arguments(function, given.before(Data()) if method else given)
+    signature = function.node.args
+    order = [item.arg for item in (*signature.posonlyargs, *signature.args)]
+    if method and order:
+        bound.pop(order[0], None)
+    if signature.kwarg is not None and signature.kwarg.arg in bound and not given.rest:
+        inner = bound.pop(signature.kwarg.arg)
+        if isinstance(inner, Container):
+            for key, value in zip(inner.keys or (), inner.items, strict=True):
+                if isinstance(key, Constant):
+                    bound[str(key.value)] = value
+    rank = {argument.arg: index for index, argument in enumerate(_all(signature))}
+    return dict(sorted(bound.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])))
+
+
+def _all(signature: ast.arguments) -> list[ast.arg]:
+    return [*signature.posonlyargs, *signature.args, *signature.kwonlyargs]
+
+
+def literals(bound: dict[str, Value], *, mapped: bool) -> dict[str, JsonValue]:
+    """Those of the arguments that are literals, as JSON. Of a mapped call, only what is the same for each element."""
+    found: dict[str, JsonValue] = {}
+    for name, value in bound.items():
+        if mapped and isinstance(value, Container):
+            continue
+        known, literal = _literal(value)
+        if known:
+            found[name] = literal
+    return found
+
+
+def _literal(value: Value, depth: int = 0) -> tuple[bool, JsonValue]:
+    if depth > 20:
+        return False, None
+    if isinstance(value, Constant):
+        return _scalar(value.value)
+    if isinstance(value, Container) and value.exact:
+        parts = [_literal(item, depth + 1) for item in value.items]
+        if not all(known for known, _ in parts):
+            return False, None
+        if value.keys is None:
+            return True, [literal for _, literal in parts]
+        if all(isinstance(key, Constant) and isinstance(key.value, str) for key in value.keys):
+            names = [str(key.value) for key in value.keys if isinstance(key, Constant)]
+            return True, dict(zip(names, (literal for _, literal in parts), strict=True))
+    return False, None
+
+
+def _scalar(value: object) -> tuple[bool, JsonValue]:
+    if value is None or isinstance(value, bool):
+        return True, value
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST, value if abs(value) <= _LARGEST else None
+    if isinstance(value, float):
+        return math.isfinite(value), value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value), value
+    return False, None

@@ -1,0 +1,262 @@
+"""The digest of what a body does: its normal form and that of everything of the repository that it reads.
+
+A definition is found by a name where the body uses it: a helper, a class, the statements that bind a module-level name.
+Definitions are numbered in order of first use, so a digest does not know files or folders. A task or flow that a body
+names is only named: it is a step with a digest of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, TypeAlias
+
+from govflow.errors import SourceError
+from govflow.planning.machine import Machine
+from govflow.planning.modules import SourceModule
+from govflow.planning.normal_form import Form, Normal, digest, normalise
+from govflow.planning.values import (
+    BoundFunction,
+    ClassValue,
+    External,
+    FlowValue,
+    Function,
+    Instance,
+    ModuleRef,
+    Partial,
+    TaskValue,
+    Value,
+)
+
+Explained: TypeAlias = Any  # a form, or the number of a definition
+
+
+class Bodies:
+    """Digests of bodies of one reading."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._normals: dict[int, Normal] = {}
+        self._digests: dict[int, str] = {}
+
+    def digest_of(self, value: Value, role: str) -> str:
+        """``sha256:`` digest of a callable. ``role`` is what it is to the plan: flow, task or helper."""
+        value = self._machine.resolve(value)
+        if isinstance(value, BoundFunction):
+            value = value.function
+        if isinstance(value, Function):
+            self._machine.use(value, role)
+            known = self._digests.get(id(value.node))
+            if known is None:
+                reading = _Reading(self._machine, self._normals)
+                reading.function(value)
+                known = self._digests[id(value.node)] = digest(reading.document())
+            return known
+        return digest(self._other(value, role))
+
+    def _other(self, value: Value, role: str) -> Form:
+        match value:
+            case TaskValue(fn=fn) | FlowValue(fn=fn) | Partial(target=fn):
+                return ["of", self.digest_of(fn, role)]
+            case External(dotted=dotted):
+                return ["external", dotted]
+            case ClassValue() as cls:
+                reading = _Reading(self._machine, self._normals)
+                reading.whole_class(cls)
+                return reading.document()
+            case Instance(cls=cls):
+                return self._other(cls, role)
+        return ["unknown"]
+
+
+class _Reading:
+    """One body with its definitions."""
+
+    def __init__(self, machine: Machine, normals: dict[int, Normal]) -> None:
+        self._machine = machine
+        self._normals = normals
+        self._numbers: dict[object, int] = {}
+        self._definitions: list[list[Any]] = []
+
+    def document(self) -> Form:
+        """The body is the first definition."""
+        return ["body", self._definitions]
+
+    def function(self, function: Function) -> int:
+        """Define a function; its enclosing functions too, if it reads their names."""
+        key = id(function.node)
+        if key in self._numbers:
+            return self._numbers[key]
+        number, entry = self._open(key)
+        normal = self._normal(function.node)
+        names: dict[str, Explained] = {}
+        for dotted in normal.free:
+            names[dotted] = self._name(function, dotted)
+        if function.owner is not None:
+            names.update(self._members(function, function.owner))
+        self._close(entry, normal, names, function.module)
+        if number:
+            self._machine.use(function, "helper")
+        return number
+
+    def whole_class(self, cls: ClassValue) -> int:
+        """Define a class with all its methods."""
+        key = id(cls.node)
+        if key in self._numbers:
+            return self._numbers[key]
+        number, entry = self._open(key)
+        normal = self._normal(cls.node)
+        names = {dotted: self.global_name(cls.module, dotted) for dotted in normal.free}
+        self._close(entry, normal, names, cls.module)
+        for member in cls.members.values():
+            if isinstance(member, Function):
+                self._machine.use(member, "helper")
+        return number
+
+    def _open(self, key: object) -> tuple[int, list[Any]]:
+        number = self._numbers[key] = len(self._definitions)
+        entry: list[Any] = []
+        self._definitions.append(entry)
+        return number, entry
+
+    def _close(self, entry: list[Any], normal: Normal, names: dict[str, Explained], module: SourceModule) -> None:
+        imported = [[token, self._import(module, level, dotted, name)] for token, level, dotted, name in normal.imports]
+        entry.extend((normal.form, names, imported))
+
+    def _normal(self, node: ast.AST) -> Normal:
+        known = self._normals.get(id(node))
+        if known is None:
+            known = self._normals[id(node)] = normalise(node)
+        return known
+
+    # names
+
+    def _name(self, function: Function, dotted: str) -> Explained:
+        """A free name of a function: of an enclosing function, or of its module."""
+        first = dotted.partition(".")[0]
+        value = function.scope.find(first)
+        top = self._machine.module_scope(function.module.path)
+        if value is not None and top.own(first) is not value:
+            return self._enclosed(value)
+        return self.global_name(function.module, dotted)
+
+    def _enclosed(self, value: Value) -> Explained:
+        value = self._machine.resolve(value)
+        match value:
+            case Function():
+                return self.function(value)
+            case ClassValue():
+                return self.whole_class(value)
+            case TaskValue() | FlowValue():
+                return _named(value)
+            case External(dotted=dotted):
+                return ["external", dotted]
+        return ["enclosed"]  # the enclosing body says what it is
+
+    def global_name(self, module: SourceModule, dotted: str) -> Explained:
+        """A dotted name of a module, followed through the modules of the repository."""
+        first, _, rest = dotted.partition(".")
+        statements = module.bindings.get(first)
+        if not statements:
+            return ["global"]
+        explained = [self._binding(module, statement, first, rest) for statement in statements]
+        return explained[0] if len(explained) == 1 else ["several", explained]
+
+    def _binding(self, module: SourceModule, statement: ast.stmt, name: str, rest: str) -> Explained:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return self._definition(module, statement, name, rest)
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    if (alias.asname or alias.name.partition(".")[0]) == name:
+                        target = alias.name if alias.asname else name
+                        return self._imported(module, 0, target, rest)
+            case ast.ImportFrom(names=aliases, module=base, level=level):
+                for alias in aliases:
+                    if (alias.asname or alias.name) == name:
+                        inner = f"{alias.name}.{rest}" if rest else alias.name
+                        return self._imported(module, level, base or "", inner)
+        return self._statement(module, statement)
+
+    def _definition(
+        self,
+        module: SourceModule,
+        statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+        name: str,
+        rest: str,
+    ) -> Explained:
+        value = self._machine.module_scope(module.path).own(name)
+        value = None if value is None else self._machine.resolve(value)
+        if isinstance(value, TaskValue | FlowValue):
+            if rest.partition(".")[0] == "fn" and isinstance(value.fn, Function):
+                return ["fn", self.function(value.fn)]
+            return _named(value)
+        if isinstance(value, Function) and value.node is statement:
+            decorators = [self._expression(module, node) for node in statement.decorator_list]
+            return ["function", self.function(value), decorators] if decorators else self.function(value)
+        if isinstance(value, ClassValue) and value.node is statement:
+            return self.whole_class(value)
+        return self._statement(module, statement)
+
+    def _statement(self, module: SourceModule, statement: ast.AST) -> Explained:
+        key = id(statement)
+        if key in self._numbers:
+            return self._numbers[key]
+        number, entry = self._open(key)
+        normal = self._normal(statement)
+        names = {dotted: self.global_name(module, dotted) for dotted in normal.free}
+        self._close(entry, normal, names, module)
+        return number
+
+    def _expression(self, module: SourceModule, node: ast.expr) -> Explained:
+        return self._statement(module, node)
+
+    def _import(self, module: SourceModule, level: int, dotted: str, name: str | None) -> Explained:
+        """An import inside a body: the whole module's meaning is not known, the name's is."""
+        return self._imported(module, level, dotted, name or "")
+
+    def _imported(self, module: SourceModule, level: int, dotted: str, rest: str) -> Explained:
+        graph = self._machine.graph
+        found = graph.find(module.path, level, dotted)
+        if found is None and rest:
+            first, _, more = rest.partition(".")
+            found = graph.find(module.path, level, f"{dotted}.{first}" if dotted else first)
+            if found is not None:
+                return self._member(found, more)
+        if found is None:
+            return ["external", "." * level + dotted, rest]
+        return self._member(found, rest)
+
+    def _member(self, found: ModuleRef, rest: str) -> Explained:
+        while rest:
+            first, _, more = rest.partition(".")
+            if found.path is not None:
+                try:
+                    module = self._machine.graph.load(found.path)
+                except SourceError:
+                    return ["broken"]
+                if first in module.bindings:
+                    return self.global_name(module, rest)
+            inner = self._machine.graph.submodule(found, first)
+            if inner is None:
+                return ["missing", rest]
+            found, rest = inner, more
+        return ["module"]
+
+    def _members(self, function: Function, owner: ClassValue) -> dict[str, Explained]:
+        """What a method reads of its own class: ``self.helper``."""
+        signature = function.node.args
+        slots = [*signature.posonlyargs, *signature.args]
+        if not slots:
+            return {}
+        me, found = slots[0].arg, {}
+        for node in ast.walk(function.node):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == me:
+                member = owner.members.get(node.attr)
+                if member is not None:
+                    found[f"self.{node.attr}"] = self._enclosed(member)
+        return found
+
+
+def _named(value: TaskValue | FlowValue) -> Explained:
+    kind = "task" if isinstance(value, TaskValue) else "flow"
+    return [kind, value.fn.qualname if isinstance(value.fn, Function) else ""]

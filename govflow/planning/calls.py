@@ -1,0 +1,391 @@
+"""What a call does: run a step, go into a helper, move values about, or hide something."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from govflow.ir.models import StepKind
+from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
+from govflow.planning.containers import call_container_method
+from govflow.planning.machine import Frame, Machine
+from govflow.planning.members import bind, class_member, iterate
+from govflow.planning.normal_form import digest
+from govflow.planning.options import Hook, Options, read_options
+from govflow.planning.recorder import Place
+from govflow.planning.scopes import Scope
+from govflow.planning.values import (
+    NO_DEPS,
+    NONE,
+    BoundFunction,
+    Choice,
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    Decorator,
+    Deps,
+    External,
+    FlowValue,
+    Function,
+    HookPoint,
+    Instance,
+    Method,
+    Origin,
+    Partial,
+    TaskValue,
+    Value,
+    deps_of,
+    holds_callable,
+    join,
+    parts,
+    runnable_in,
+)
+from govflow.planning.vocabulary import CALL_METHODS, ROUTE_METHODS
+
+_DEEPEST = 40  # helpers inside helpers
+_MOST_INLINED = 60_000
+_LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+UNRESOLVED = "unresolved"
+
+
+def evaluate_arguments(machine: Machine, node: ast.Call) -> Arguments:
+    """The arguments of a call, ``*`` and ``**`` spread as far as they are known."""
+    found = Arguments()
+    for argument in node.args:
+        if not isinstance(argument, ast.Starred):
+            (found.rest if found.rest else found.positional).append(machine.evaluate(argument))
+            continue
+        value = machine.evaluate(argument.value)
+        if isinstance(value, Container) and value.keys is None and value.exact and not found.rest:
+            found.positional.extend(value.items)
+        else:
+            found.rest.append(iterate(machine, value))
+    for keyword in node.keywords:
+        value = machine.evaluate(keyword.value)
+        if keyword.arg is not None:
+            found.keywords[keyword.arg] = value
+        else:
+            _spread(machine, value, found)
+    return found
+
+
+def _spread(machine: Machine, value: Value, found: Arguments) -> None:
+    if isinstance(value, Container) and value.keys is not None:
+        for key, item in zip(value.keys, value.items, strict=True):
+            if isinstance(key, Constant) and isinstance(key.value, str):
+                found.keywords[key.value] = item
+            else:
+                found.rest.append(item)
+    else:
+        found.rest.append(Data(deps_of(value), value.origin if isinstance(value, Data) else Origin.COMPUTED))
+
+
+def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Value:
+    """Call a value; records what that runs and gives what it returns."""
+    match machine.resolve(target):
+        case Choice(options=options):
+            with machine.maybe():
+                return join([call(machine, option, given, node) for option in options])
+        case TaskValue() | FlowValue() as runnable:
+            return run(machine, runnable, "__call__", given, node)
+        case Function() as function:
+            return inline(machine, function, given, node)
+        case BoundFunction(function=function, receiver=receiver):
+            return inline(machine, function, given.before(receiver), node)
+        case Method() as method:
+            return _call_method(machine, method, given, node)
+        case Partial(target=inner, positional=positional, keywords=keywords):
+            merged = Arguments([*positional, *given.positional], {**dict(keywords), **given.keywords}, given.rest)
+            return call(machine, inner, merged, node)
+        case Decorator(kind=kind, options=options):
+            return make_runnable(machine, kind, options, given, node)
+        case HookPoint(owner=owner, kind=kind):
+            owner.options = owner.options.with_hook(Hook(kind, given.first()))
+            return given.first()
+        case ClassValue() as cls:
+            return _instantiate(machine, cls, given, node)
+        case Instance() as instance:
+            return _call_instance(machine, instance, given, node)
+        case External(dotted=dotted):
+            from govflow.planning.library import call_external
+
+            return call_external(machine, dotted, given, node)
+        case Data() as data:
+            return _call_data(machine, data, given, node)
+    return _call_unknown(machine, "", given, node, NO_DEPS)
+
+
+# tasks and flows
+
+
+def make_runnable(
+    machine: Machine, kind: str, options: Options, given: Arguments, node: ast.AST, *, function_first: bool = True
+) -> Value:
+    """``task(...)`` and ``flow(...)``: with a function a task or flow, without one a decorator."""
+    function = None
+    if function_first:
+        named = given.keywords.get("fn", given.keywords.get("__fn"))
+        function = machine.resolve(given.positional[0]) if given.positional else named
+    report = machine.report(node)
+    if given.rest:
+        report("option-not-constant", f"options of the {kind} are spread from something that cannot be read")
+    read = read_options(given.keywords, kind, options, report)
+    if function is None or (isinstance(function, Constant) and function.value is None):
+        return Decorator("task" if kind == "task" else "flow", read)
+    if isinstance(function, Choice):
+        return join([_runnable(kind, option, read) for option in function.options])
+    return _runnable(kind, function, read)
+
+
+def _runnable(kind: str, function: Value, options: Options) -> Value:
+    if isinstance(function, TaskValue | FlowValue):
+        function = function.fn
+    return TaskValue(function, options) if kind == "task" else FlowValue(function, options)
+
+
+def run(machine: Machine, runnable: TaskValue | FlowValue, how: str, given: Arguments, node: ast.AST) -> Value:
+    """Call, submit, map or delay a task; call a subflow."""
+    waited = given.keywords.get("wait_for")
+    passed = given.without("wait_for", "return_state", "deferred")
+    if how == "apply_async":
+        passed = _of_apply_async(machine, passed)
+    order = deps_of(waited) if waited is not None else NO_DEPS
+    method = runnable.receiver is not None
+    bound = names_given(runnable.fn, passed, method=method)
+    mapped = how == "map"
+    is_task = isinstance(runnable, TaskValue)
+    callee, where = described(machine, runnable.fn)
+    kind = "task" if is_task else "flow"
+    place = machine.record(
+        node,
+        StepKind.TASK if is_task else StepKind.SUBFLOW,
+        callee,
+        runnable.options,
+        ("task:execute", "python", f"task://{where}") if is_task else ("flow:execute", "prefect", f"flow://{where}"),
+        lambda: code_of(machine, runnable),
+        data=passed.deps(),
+        order=order,
+        parameters=tuple(bound),
+        constants=literals(bound, mapped=mapped),
+        many=mapped,
+    )
+    if place is None:
+        if machine.frame.qualname == "":
+            machine.report(node)("runs-at-import", f"the {kind} {callee} is called when its module is imported")
+        return Data()
+    if is_task and place.draft is not None and isinstance(runnable.fn, Function):
+        body_given = passed.before(runnable.receiver) if runnable.receiver is not None else passed
+        with machine.maybe():  # a cached result never calls the body
+            inline(machine, runnable.fn, body_given, node, place=place)
+    if isinstance(runnable, TaskValue) and runnable.options.hooks and machine.recorder is not None:
+        machine.recorder.hooked[runnable] = None
+    number = place.draft.number if place.draft is not None else 0
+    return Data(frozenset((number,)), Origin.STEP)
+
+
+def _of_apply_async(machine: Machine, given: Arguments) -> Arguments:
+    found = Arguments()
+    first, second = given.positional[:1], given.positional[1:2]
+    args = given.keywords.get("args", first[0] if first else None)
+    keywords = given.keywords.get("kwargs", second[0] if second else None)
+    if isinstance(args, Container) and args.exact:
+        found.positional.extend(args.items)
+    elif args is not None:
+        found.rest.append(iterate(machine, args))
+    if keywords is not None:
+        _spread(machine, keywords, found)
+    return found
+
+
+def described(machine: Machine, fn: Value) -> tuple[str, str]:
+    """Name of a step's callee in the plan, and the path of its default resource."""
+    match machine.resolve(fn):
+        case Function() as function:
+            return machine.label(function), f"{function.module.stem}/{function.qualname}"
+        case BoundFunction(function=function):
+            return machine.label(function), f"{function.module.stem}/{function.qualname}"
+        case Partial(target=target):
+            return described(machine, target)
+        case External(dotted=dotted):
+            return dotted, dotted.replace(".", "/")
+        case ClassValue(qualname=qualname, module=module):
+            return qualname, f"{module.stem}/{qualname}"
+    return "unknown", "unknown"
+
+
+def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
+    """Digest of what a task's body does, or the hash of a subflow's own plan."""
+    if isinstance(runnable, FlowValue):
+        return machine.subflow_code(runnable, machine)
+    return machine.bodies.digest_of(runnable.fn, "task")
+
+
+# helpers
+
+
+def inline(
+    machine: Machine, function: Function, given: Arguments, node: ast.AST, *, place: Place | None = None
+) -> Value:
+    """Go into a function of the repository, as if its body stood at the call.
+
+    Args:
+        machine: the reading.
+        function: what is called.
+        given: its arguments, ``self`` included.
+        node: the call.
+        place: where its steps belong; None makes a place for the helper.
+    """
+    key = id(function.node)
+    running = machine.active.get(key)
+    if running is not None:
+        running.recursed = True
+        return Data(given.deps() | frozenset(_numbers_below(running.place)))
+    recorder = machine.recorder
+    memo = recorder is not None and machine.frame.place is not None and not any(map(holds_callable, given.values()))
+    if memo and key in machine.quiet:
+        return Data(given.deps())
+    if len(machine.active) >= _DEEPEST or machine.inlined >= _MOST_INLINED:
+        return unresolved(machine, node, f"helpers are nested too deeply to follow at {function.qualname}", given)
+    machine.inlined += 1
+    touched = recorder.touched if recorder is not None else 0
+    frame = Frame(function.module, function.qualname, Scope(function.scope), None)
+    if machine.frame.place is not None:
+        label = machine.label(function)
+        frame.place = place or machine.frame.place.child(("helper",), label, machine.site(node))
+    for name, value in fill_parameters(function, given).items():
+        frame.scope.bind(name, value)
+    result = _read_body(machine, function, frame, key)
+    if memo and recorder is not None and recorder.touched == touched and not holds_callable(result):
+        machine.quiet.add(key)
+    elif place is None and recorder is not None and recorder.touched != touched:
+        machine.use(function, "helper")
+    return result
+
+
+def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> Value:
+    machine.active[key] = frame
+    try:
+        with machine.reading(frame):
+            if isinstance(function.node, ast.Lambda):
+                frame.returns.append(machine.evaluate(function.node.body))
+            else:
+                machine.execute(function.node.body)
+    finally:
+        del machine.active[key]
+    if frame.recursed and frame.place is not None:
+        for draft in frame.place.drafts():
+            draft.many = True
+    if frame.yields:
+        return Container([join(frame.yields)], exact=False)
+    return join(frame.returns) if frame.returns else NONE
+
+
+def _numbers_below(place: Place | None) -> list[int]:
+    return [] if place is None else [draft.number for draft in place.drafts()]
+
+
+# objects
+
+
+def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.AST) -> Value:
+    instance = Instance(cls)
+    start = class_member(cls, "__init__")
+    if isinstance(start, Function):
+        inline(machine, start, given.before(instance), node)
+        return instance
+    fields = [
+        item.target.id
+        for item in cls.node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]
+    instance.attributes.update(zip(fields, given.positional, strict=False))
+    instance.attributes.update(given.keywords)
+    if given.rest:
+        instance.attributes[""] = join(given.rest)
+    return instance
+
+
+def _call_instance(machine: Machine, instance: Instance, given: Arguments, node: ast.AST) -> Value:
+    found = class_member(instance.cls, "__call__")
+    if found is not None:
+        return call(machine, bind(machine, found, instance, node), given, node)
+    return _call_unknown(machine, instance.cls.qualname, given, node, deps_of(instance))
+
+
+def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.AST) -> Value:
+    receiver, name = method.receiver, method.name
+    match receiver:
+        case TaskValue() | FlowValue():
+            if name == "with_options":
+                options = read_options(
+                    given.keywords,
+                    "task" if isinstance(receiver, TaskValue) else "flow",
+                    receiver.options,
+                    machine.report(node),
+                )
+                return replace(receiver, options=options)
+            if name in CALL_METHODS:
+                return run(machine, receiver, name, given, node)
+        case Container():
+            return call_container_method(machine, receiver, name, given)
+        case Data(origin=Origin.HIDDEN, reason=reason):
+            return unresolved(machine, node, reason, given)
+        case Data(origin=Origin.PARAMETER) if name in ROUTE_METHODS:
+            return unresolved(machine, node, f".{name} is called on something that is given at run time", given)
+        case Data(deps=deps, origin=origin):
+            if name not in _LOGGING:
+                escape(machine, f".{name} of an object from outside the repository", given, node)
+            kept = origin if origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
+            return Data(deps | given.deps(), kept)
+    return Data(deps_of(receiver) | given.deps())
+
+
+# what cannot be read
+
+
+def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) -> Value:
+    if data.origin is Origin.HIDDEN:
+        return unresolved(machine, node, data.reason, given)
+    if data.origin is Origin.PARAMETER:
+        return unresolved(machine, node, "a value that is given at run time is called", given)
+    return _call_unknown(machine, "", given, node, data.deps)
+
+
+def _call_unknown(machine: Machine, name: str, given: Arguments, node: ast.AST, deps: Deps) -> Value:
+    escape(machine, name or "code that cannot be read", given, node)
+    return Data(deps | given.deps(), Origin.EXTERNAL)
+
+
+def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments) -> Value:
+    """Record a call that could run a task and cannot be read."""
+    place = machine.record(
+        node,
+        StepKind.UNRESOLVED,
+        UNRESOLVED,
+        Options(),
+        ("task:execute", "python", f"task://{machine.frame.module.stem}/{UNRESOLVED}"),
+        lambda: digest(["unresolved", reason]),
+        data=given.deps(),
+        order=deps_of(given.keywords["wait_for"]) if "wait_for" in given.keywords else NO_DEPS,
+        reason=reason,
+    )
+    deps = frozenset((place.draft.number,)) if place is not None and place.draft is not None else NO_DEPS
+    return Data(deps | given.deps(), Origin.STEP)
+
+
+def escape(machine: Machine, where: str, given: Arguments, node: ast.AST) -> None:
+    """Follow what is handed to code outside the repository, which may call it, any number of times."""
+    if machine.recorder is None or machine.frame.place is None:
+        return
+    for value in given.values():
+        if isinstance(value, Constant | Data):
+            continue
+        runnable = runnable_in(value)
+        if runnable is not None:
+            callee, _ = described(machine, runnable.fn)
+            unresolved(machine, node, f"{callee} is handed to {where}, which may call it", Arguments())
+        for part in parts(value):
+            if isinstance(part, Function | BoundFunction):
+                with machine.repeatedly():
+                    call(machine, part, Arguments(rest=[Data(given.deps())]), node)

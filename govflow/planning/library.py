@@ -1,0 +1,223 @@
+"""Calls of code outside the repository: Prefect, builtins, and the few functions that pass calls on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from govflow.ir.models import StepKind
+from govflow.planning import vocabulary as words
+from govflow.planning.arguments import Arguments, literals
+from govflow.planning.calls import call, escape, make_runnable, unresolved
+from govflow.planning.machine import Machine, constant_of
+from govflow.planning.members import attribute, iterate
+from govflow.planning.normal_form import digest
+from govflow.planning.options import Options
+from govflow.planning.values import (
+    NO_DEPS,
+    Choice,
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    External,
+    Instance,
+    ModuleRef,
+    Origin,
+    Partial,
+    Value,
+    deps_of,
+    join,
+    runnable_in,
+)
+
+
+def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST) -> Value:
+    """Call a function from outside the repository by its dotted name."""
+    package, _, last = dotted.rpartition(".")
+    if dotted in words.TASK_MAKERS:
+        return make_runnable(machine, "task", Options(), given, node)
+    if dotted in words.FLOW_MAKERS:
+        return make_runnable(machine, "flow", Options(), given, node)
+    if dotted in words.ASSET_TASK_MAKERS:
+        return make_runnable(machine, "task", Options(), given, node, function_first=False)
+    if dotted.partition(".")[0] in words.ENGINE_PACKAGES:
+        return _call_engine(machine, dotted, last, given, node)
+    if package == "builtins":
+        handler = _BUILTINS.get(last)
+        return Data(given.deps()) if handler is None else handler(machine, last, given, node)
+    if dotted in words.GATHERING:
+        return Container([*given.positional, *given.rest], exact=not given.rest)
+    if dotted in words.PASSING:
+        return given.positional[1] if dotted == "typing.cast" and len(given.positional) > 1 else given.first()
+    if dotted in words.PARTIAL and given.positional:
+        return Partial(given.positional[0], tuple(given.positional[1:]), tuple(given.keywords.items()))
+    if dotted in words.IMPORT_MODULE:
+        return _import_module(machine, given)
+    if last == "wraps":
+        return Data(NO_DEPS, Origin.EXTERNAL)
+    escape(machine, dotted, given, node)
+    return Data(given.deps(), Origin.EXTERNAL)
+
+
+def _call_engine(machine: Machine, dotted: str, last: str, given: Arguments, node: ast.AST) -> Value:
+    if last in words.WRAPPERS:
+        return given.first()
+    if last in words.RUN_DEPLOYMENT:
+        return _run_deployment(machine, dotted, last, given, node)
+    if last in ("from_source", "load_flow_from_entrypoint"):
+        return Data(NO_DEPS, Origin.HIDDEN, f"the flow is loaded by {last}, from a source that is not read")
+    if last == "as_completed" and given.positional:
+        return Container([iterate(machine, given.positional[0])], exact=False)
+    if last not in words.SAFE_ENGINE_CALLS:
+        escape(machine, dotted, given, node)
+    return Data(given.deps(), Origin.EXTERNAL)
+
+
+def _run_deployment(machine: Machine, dotted: str, last: str, given: Arguments, node: ast.AST) -> Value:
+    bound = dict(given.keywords)
+    if given.positional:
+        bound = {"name": given.positional[0], **bound}
+    name = constant_of(bound.get("name", Data()))
+    resource = f"deployment://{name}" if isinstance(name, str) and name else "deployment://{name}"
+    place = machine.record(
+        node,
+        StepKind.SUBFLOW,
+        last,
+        Options(),
+        ("deployment:run", "prefect", resource),
+        lambda: digest(["external", dotted]),
+        data=given.deps(),
+        parameters=tuple(bound),
+        constants=literals(bound, mapped=False),
+        optional=True,  # it passes no task or flow of this process, so nothing here can prove that it ran
+    )
+    deps = frozenset((place.draft.number,)) if place is not None and place.draft is not None else NO_DEPS
+    return Data(deps | given.deps(), Origin.STEP)
+
+
+def _import_module(machine: Machine, given: Arguments) -> Value:
+    name = constant_of(given.first())
+    if not isinstance(name, str):
+        return Data(NO_DEPS, Origin.HIDDEN, "a module whose name is computed is imported")
+    found = machine.graph.find(machine.frame.module.path, 0, name)
+    if found is not None:
+        return found
+    return External(name)
+
+
+# builtins
+
+_Builtin = Callable[[Machine, str, Arguments, ast.AST], Value]
+
+
+def _same_items(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    for value in given.keywords.values():
+        escape(machine, name, Arguments([value]), node)  # sorted(key=...)
+    first = given.first() if given.positional else Container([])
+    if isinstance(first, Container):
+        items = first.items if first.keys is None else first.keys
+        return Container(list(items), exact=first.exact and name in ("list", "tuple", "iter"))
+    return first
+
+
+def _map(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    if not given.positional:
+        return Data(given.deps())
+    function, sources = given.positional[0], given.positional[1:]
+    escape(machine, f"the builtin {name}", Arguments([_only_runnable(function)]), node)
+    items = [iterate(machine, source) for source in sources]
+    with machine.repeatedly():
+        result = join(items) if _runs_step(function) else call(machine, function, Arguments(items), node)
+    return Container([join(items) if name == "filter" else result], exact=False)
+
+
+def _runs_step(value: Value) -> bool:
+    return runnable_in(value) is not None
+
+
+def _only_runnable(value: Value) -> Value:
+    return value if _runs_step(value) else Data()
+
+
+def _zip(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    return Container([Container([iterate(machine, value) for value in given.positional])], exact=False)
+
+
+def _enumerate(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    return Container([Container([Data(), iterate(machine, given.first())])], exact=False)
+
+
+def _next(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    return join((iterate(machine, given.first()), *given.positional[1:]))
+
+
+def _dict(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    made = Container([], [])
+    for value in given.positional:
+        if isinstance(value, Container) and value.keys is not None:
+            for key, item in zip(value.keys, value.items, strict=True):
+                made.add(item, key)
+            made.exact = made.exact and value.exact
+        else:
+            pair = iterate(machine, value)
+            made.exact = False
+            made.add(pair.items[-1] if isinstance(pair, Container) and pair.items else pair)
+    for key_name, item in given.keywords.items():
+        made.add(item, Constant(key_name))
+    for item in given.rest:
+        made.exact = False
+        made.add(item)
+    return made
+
+
+def _getattr(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    if len(given.positional) < 2:
+        return Data(given.deps())
+    owner, attr = machine.resolve(given.positional[0]), constant_of(given.positional[1])
+    if isinstance(attr, str):
+        found = attribute(machine, owner, attr, node)
+        return join((found, *given.positional[2:])) if len(given.positional) > 2 else found
+    if isinstance(owner, Data | Constant | Container) and not (
+        isinstance(owner, Data) and owner.origin in (Origin.HIDDEN, Origin.PARAMETER)
+    ):
+        return Data(given.deps(), owner.origin if isinstance(owner, Data) else Origin.COMPUTED)
+    inside = isinstance(owner, ModuleRef) and owner.path is not None
+    where = f"of {machine.relative(owner.path)} " if inside and isinstance(owner, ModuleRef) and owner.path else ""
+    return Data(given.deps(), Origin.HIDDEN, f"the name {where}that getattr looks up is computed")
+
+
+def _name_table(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    if name == "vars" and given.positional:
+        return Data(given.deps())
+    return Data(NO_DEPS, Origin.HIDDEN, f"the name is looked up in {name}()")
+
+
+def _run_code(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    return unresolved(machine, node, f"{name} runs code that is not in the source", given)
+
+
+def _super(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    owner = machine.scope.find("self")
+    if isinstance(owner, Instance):
+        bases = tuple(base for base in owner.cls.bases if isinstance(base, ClassValue))
+        views: tuple[Value, ...] = tuple(Instance(base, owner.attributes) for base in bases)
+        return views[0] if len(views) == 1 else Choice(views) if views else Data(NO_DEPS, Origin.EXTERNAL)
+    return Data(deps_of(*given.values()), Origin.EXTERNAL)
+
+
+_BUILTINS: dict[str, _Builtin] = {
+    **dict.fromkeys(words.SAME_ITEMS, _same_items),
+    **dict.fromkeys(words.NAME_TABLES, _name_table),
+    **dict.fromkeys(words.CODE_RUNNERS, _run_code),
+    "map": _map,
+    "filter": _map,
+    "zip": _zip,
+    "enumerate": _enumerate,
+    "next": _next,
+    "anext": _next,
+    "dict": _dict,
+    "getattr": _getattr,
+    "super": _super,
+    "__import__": lambda machine, name, given, node: _import_module(machine, given),
+}

@@ -1,0 +1,303 @@
+"""The state of one reading: scopes, the call stack, what has been recorded.
+
+What each kind of expression, statement and call does is registered in tables by the modules beside this one; the
+machine only walks. It is deterministic and reads nothing but the module graph.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import JsonValue
+
+from govflow.errors import SourceError
+from govflow.ir.models import EdgeKind, Finding, StepKind
+from govflow.planning.modules import ModuleGraph, SourceModule
+from govflow.planning.options import Options
+from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
+from govflow.planning.scopes import Scope
+from govflow.planning.values import (
+    NO_DEPS,
+    Constant,
+    Data,
+    Deps,
+    External,
+    FlowValue,
+    Function,
+    Imported,
+    ModuleRef,
+    Origin,
+    Value,
+)
+
+# How a statement can end, as bits.
+NEXT, RETURN, RAISE, BREAK, CONTINUE = 1, 2, 4, 8, 16
+
+_BUILTINS = frozenset(dir(builtins))
+_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__path__"})
+
+EXPRESSIONS: dict[type[ast.AST], Callable[[Machine, Any], Value]] = {}
+STATEMENTS: dict[type[ast.AST], Callable[[Machine, Any], int]] = {}
+
+
+@dataclass(eq=False)
+class Frame:
+    """A function that is being read, or the top level of a module."""
+
+    module: SourceModule
+    qualname: str
+    scope: Scope
+    place: Place | None  # None: nothing is recorded
+    returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
+    recursed: bool = False
+
+
+@dataclass(frozen=True)
+class UsedFunction:
+    """A function whose body the plan depends on. ``path`` is relative to the tree."""
+
+    path: str
+    qualname: str
+    line: int
+    role: str
+
+
+class CodeReader(Protocol):
+    """Gives digests of bodies (:class:`govflow.planning.bodies.Bodies`)."""
+
+    def digest_of(self, value: Value, role: str) -> str:
+        """``sha256:`` digest of a callable."""
+
+
+class Machine:
+    """Reads one flow."""
+
+    def __init__(self, graph: ModuleGraph, folder: str, subflow_code: Callable[[FlowValue, Machine], str]) -> None:
+        self.graph = graph
+        self.folder = folder
+        self.subflow_code = subflow_code
+        self.recorder: Recorder | None = None
+        self.frame: Frame = None  # type: ignore[assignment] # set by reading()
+        self.scope: Scope = None  # type: ignore[assignment] # set by reading()
+        self.many = 0
+        self.optional = 0
+        self.loops = 0
+        self.active: dict[int, Frame] = {}
+        self.inlined = 0
+        self.quiet: set[int] = set()
+        self.findings: dict[tuple[str, str, str, int], Finding] = {}
+        self.used: dict[UsedFunction, None] = {}
+        self.bodies: CodeReader
+        self._scopes: dict[str, Scope] = {}
+        self._stars: dict[str, list[str]] = {}
+        self._numbers = 0
+
+    # walking
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression; records the calls in it."""
+        handler = EXPRESSIONS.get(type(node))
+        return handler(self, node) if handler is not None else Data()
+
+    def execute(self, statements: list[ast.stmt]) -> int:
+        """Run statements in order; says how they can end (bits)."""
+        ends = entered = 0
+        for statement in statements:
+            handler = STATEMENTS.get(type(statement))
+            end = handler(self, statement) if handler is not None else NEXT
+            ends |= end & ~NEXT
+            if not end & NEXT:
+                break
+            if end & (RETURN | BREAK | CONTINUE) and not entered:
+                entered = 1  # what follows no longer runs on every path
+                self.optional += 1
+        else:
+            ends |= NEXT
+        self.optional -= entered
+        return ends
+
+    @contextmanager
+    def reading(self, frame: Frame) -> Iterator[Frame]:
+        """Go into a function or module."""
+        saved = self.frame, self.scope
+        self.frame, self.scope = frame, frame.scope
+        try:
+            yield frame
+        finally:
+            self.frame, self.scope = saved
+
+    @contextmanager
+    def inner_scope(self, scope: Scope) -> Iterator[Scope]:
+        """Go into a comprehension or class body."""
+        saved, self.scope = self.scope, scope
+        try:
+            yield scope
+        finally:
+            self.scope = saved
+
+    @contextmanager
+    def maybe(self, *, when: bool = True) -> Iterator[None]:
+        """What is read inside runs on some paths only."""
+        self.optional += when
+        yield
+        self.optional -= when
+
+    @contextmanager
+    def repeatedly(self) -> Iterator[None]:
+        """What is read inside runs any number of times."""
+        self.many += 1
+        yield
+        self.many -= 1
+
+    # modules and names
+
+    def module_scope(self, path: str) -> Scope:
+        """Names of a module of the repository, after its top level was read.
+
+        Raises:
+            SourceError: the file is not there or is not Python.
+        """
+        scope = self._scopes.get(path)
+        if scope is not None:
+            return scope
+        module = self.graph.load(path)
+        scope = Scope()
+        self._scopes[path] = scope
+        counts = self.many, self.optional, self.loops
+        self.many = self.optional = self.loops = 0
+        with self.reading(Frame(module, "", scope, None)):
+            self.execute(module.tree.body)
+        self.many, self.optional, self.loops = counts
+        return scope
+
+    def star_import(self, dotted: str) -> None:
+        """Note ``from dotted import *`` of a module outside the repository."""
+        self._stars.setdefault(self.frame.module.path, []).append(dotted)
+
+    def lookup(self, name: str) -> Value:
+        """What a name stands for here."""
+        value = self.scope.find(name)
+        if value is not None:
+            return self.resolve(value)
+        if name in _MODULE_NAMES:
+            return Data()
+        stars = self._stars.get(self.frame.module.path)
+        if name in _BUILTINS:
+            return External(f"builtins.{name}")
+        if stars:
+            known = [star for star in stars if star.partition(".")[0] in ("prefect", "govflow")]
+            return External(f"{(known or stars)[-1]}.{name}")
+        return Data(NO_DEPS, Origin.HIDDEN, f"the name {name} is not defined where the repository can be read")
+
+    def resolve(self, value: Value) -> Value:
+        """Follow an import to what it names."""
+        for _ in range(50):
+            if not isinstance(value, Imported):
+                return value
+            value = self.member(value.module, value.name)
+        return Data(NO_DEPS, Origin.HIDDEN, "imports go round in a circle")
+
+    def member(self, module: ModuleRef, name: str) -> Value:
+        """An attribute of a module: a name of its top level, or a submodule."""
+        if module.path is not None:
+            try:
+                value = self.module_scope(module.path).own(name)
+            except SourceError as error:
+                self.find("module-not-read", error.message, module.path, 1)
+                return Data(NO_DEPS, Origin.HIDDEN, f"{self.relative(module.path)} cannot be parsed")
+            if value is not None and value is not module:
+                return self.resolve(value)
+        submodule = self.graph.submodule(module, name)
+        if submodule is not None:
+            return submodule
+        stars = self._stars.get(module.path or "")
+        if stars:
+            return External(f"{stars[-1]}.{name}")
+        if name in _MODULE_NAMES:
+            return Data()
+        where = self.relative(module.path) if module.path else module.dotted
+        return Data(NO_DEPS, Origin.HIDDEN, f"{where} has no name {name} that can be read from its source")
+
+    def relative(self, path: str) -> str:
+        """A path of the tree, relative to the folder of the flow's file."""
+        return posixpath.relpath(path, self.folder or ".")
+
+    def label(self, function: Function) -> str:
+        """Name of a function in the plan: with its file, if that is not the flow's own."""
+        own = self.recorder is not None and function.module.path == self.flow_path
+        return function.qualname if own else f"{self.relative(function.module.path)}:{function.qualname}"
+
+    flow_path = ""
+
+    # findings and records
+
+    def find(self, code: str, message: str, path: str, line: int) -> None:
+        """Note something that a reader of the plan should know."""
+        file = self.relative(path)
+        self.findings.setdefault((file, code, message, line), Finding(code=code, message=message, file=file, line=line))
+
+    def report(self, node: ast.AST) -> Callable[[str, str], None]:
+        """A function that notes findings at a node of the module that is being read."""
+        path, line = self.frame.module.path, getattr(node, "lineno", 1)
+        return lambda code, message: self.find(code, message, path, line)
+
+    def use(self, function: Function, role: str) -> None:
+        """Note that the plan depends on this function's body."""
+        self.used[UsedFunction(function.module.path, function.qualname, first_line(function.node), role)] = None
+
+    def site(self, node: ast.AST) -> Site:
+        """The call site of a node of the function that is being read."""
+        return Site(self.relative(self.frame.module.path), self.frame.qualname, position_of(node))
+
+    def record(
+        self,
+        node: ast.AST,
+        kind: StepKind,
+        callee: str,
+        options: Options,
+        defaults: tuple[str, str, str],
+        code: Callable[[], str],
+        *,
+        data: Deps = NO_DEPS,
+        order: Deps = NO_DEPS,
+        parameters: tuple[str, ...] = (),
+        constants: dict[str, JsonValue] | None = None,
+        many: bool = False,
+        optional: bool = False,
+        reason: str | None = None,
+    ) -> Place | None:
+        """Record a call of a step; the same call read twice is one step. None while nothing is recorded."""
+        if self.recorder is None or self.frame.place is None:
+            return None
+        place = self.frame.place.child((kind, options, reason, callee), callee, self.site(node))
+        is_many, is_optional = bool(self.many or many), bool(self.optional or optional)
+        draft = place.draft
+        if draft is None:
+            self._numbers += 1
+            draft = Draft(self._numbers, kind, callee, options, defaults, code(), is_many, is_optional, reason)
+            place.draft = draft
+            self.recorder.drafts[draft.number] = draft
+        draft.meet(many=is_many, optional=is_optional, constants=constants or {})
+        draft.parameters.update(dict.fromkeys(parameters))
+        self.recorder.touched += 1
+        self.recorder.connect(data, draft.number, EdgeKind.DATA)
+        self.recorder.connect(order, draft.number, EdgeKind.ORDER)
+        return place
+
+
+def first_line(node: ast.AST) -> int:
+    """Line of the first decorator or of the definition, as ``co_firstlineno`` has it."""
+    lines: list[int] = [getattr(node, "lineno", 1), *(item.lineno for item in getattr(node, "decorator_list", ()))]
+    return min(lines)
+
+
+def constant_of(value: Value) -> object | None:
+    """The literal that a value is, or None."""
+    return value.value if isinstance(value, Constant) else None

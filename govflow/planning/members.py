@@ -1,0 +1,184 @@
+"""Attributes, elements and iteration of values."""
+
+from __future__ import annotations
+
+import ast
+
+from govflow.planning.arguments import Arguments
+from govflow.planning.machine import Machine
+from govflow.planning.values import (
+    NO_DEPS,
+    BoundFunction,
+    Choice,
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    External,
+    FlowValue,
+    Function,
+    HookPoint,
+    Instance,
+    Method,
+    ModuleRef,
+    Origin,
+    TaskValue,
+    Value,
+    deps_of,
+    join,
+)
+from govflow.planning.vocabulary import CALL_METHODS, HOOK_POINTS
+
+_PASSED_ON = (Origin.STEP, Origin.EXTERNAL, Origin.PARAMETER, Origin.HIDDEN)
+
+
+def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value:
+    """``owner.name``."""
+    match owner:
+        case ModuleRef():
+            return machine.member(owner, name)
+        case External(dotted=dotted):
+            return External(f"{dotted}.{name}")
+        case TaskValue() | FlowValue():
+            return _of_runnable(owner, name)
+        case Instance():
+            return _of_instance(machine, owner, name, node)
+        case ClassValue():
+            return _of_class(owner, name)
+        case Choice(options=options):
+            return join(attribute(machine, option, name, node) for option in options)
+        case Method(receiver=Data() as data):
+            return Method(_part_of(data, NO_DEPS), name)
+        case Container() | Data() | Constant():
+            return Method(owner, name)
+    return Data(deps_of(owner))
+
+
+def _of_runnable(owner: TaskValue | FlowValue, name: str) -> Value:
+    if name == "fn":
+        return owner.fn
+    if name in HOOK_POINTS:
+        return HookPoint(owner, name)
+    if name in CALL_METHODS or name == "with_options":
+        return Method(owner, name)
+    if name == "name" and owner.options.name is not None:
+        return Constant(owner.options.name)
+    return Data()
+
+
+def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) -> Value:
+    stored = owner.attributes.get(name)
+    if stored is not None:
+        return machine.resolve(stored)
+    found = class_member(owner.cls, name)
+    if found is None:
+        return Method(Data(deps_of(owner), Origin.EXTERNAL), name)
+    return bind(machine, found, owner, node)
+
+
+def bind(machine: Machine, found: Value, owner: Instance, node: ast.AST) -> Value:
+    """A member of a class, seen through an object."""
+    found = machine.resolve(found)
+    if isinstance(found, Function):
+        if found.binding == "static":
+            return found
+        if found.binding == "property":
+            from govflow.planning.calls import call  # calls need members too
+
+            return call(machine, BoundFunction(found, owner), Arguments(), node)
+        return BoundFunction(found, owner.cls if found.binding == "class" else owner)
+    if isinstance(found, TaskValue | FlowValue) and found.receiver is None and _takes_self(found):
+        return type(found)(found.fn, found.options, owner)
+    return found
+
+
+def _takes_self(value: TaskValue | FlowValue) -> bool:
+    return isinstance(value.fn, Function) and value.fn.owner is not None and value.fn.binding != "static"
+
+
+def _of_class(owner: ClassValue, name: str) -> Value:
+    found = class_member(owner, name)
+    if found is None:
+        return Data(NO_DEPS, Origin.EXTERNAL)
+    if isinstance(found, Function) and found.binding == "class":
+        return BoundFunction(found, owner)
+    return found
+
+
+def class_member(cls: ClassValue, name: str) -> Value | None:
+    """A member of a class or of its bases in the repository, depth first."""
+    stack, seen = [cls], set()
+    while stack:
+        current = stack.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if name in current.members:
+            return current.members[name]
+        stack = [base for base in current.bases if isinstance(base, ClassValue)] + stack
+    return None
+
+
+def element(machine: Machine, owner: Value, index: Value) -> Value:
+    """``owner[index]``."""
+    match owner:
+        case Container(keys=None):
+            return _of_sequence(owner, index)
+        case Container():
+            return _of_mapping(owner, index)
+        case Choice(options=options):
+            return join(element(machine, option, index) for option in options)
+        case Data() | Method(receiver=Data()):
+            return _part_of(_data(owner), deps_of(index))
+        case External() | ModuleRef():
+            return Data(deps_of(index), Origin.EXTERNAL)
+    return Data(deps_of(owner, index))
+
+
+def _of_sequence(owner: Container, index: Value) -> Value:
+    if isinstance(index, Constant) and type(index.value) is int and owner.exact:
+        if -len(owner.items) <= index.value < len(owner.items):
+            return owner.items[index.value]
+        return Data()
+    if isinstance(index, Data) and owner.items:
+        return join(owner.items)
+    return join(owner.items) if owner.items else Data()
+
+
+def _of_mapping(owner: Container, index: Value) -> Value:
+    keys = owner.keys or []
+    if isinstance(index, Constant):
+        found = [
+            item
+            for key, item in zip(keys, owner.items, strict=True)
+            if not isinstance(key, Constant) or key.value == index.value
+        ]
+        if found:
+            return join(found)
+    return join(owner.items) if owner.items else Data()
+
+
+def iterate(machine: Machine, owner: Value) -> Value:
+    """One element of a value that is iterated."""
+    match owner:
+        case Container(keys=None):
+            return join(owner.items) if owner.items else Data()
+        case Container(keys=keys):
+            return join(keys or ()) if keys else Data()
+        case Choice(options=options):
+            return join(iterate(machine, option) for option in options)
+        case Data() | Method(receiver=Data()):
+            return _part_of(_data(owner), NO_DEPS)
+        case External():
+            return Data(NO_DEPS, Origin.EXTERNAL)
+    return Data(deps_of(owner))
+
+
+def _data(value: Value) -> Data:
+    inner = value.receiver if isinstance(value, Method) else value
+    return inner if isinstance(inner, Data) else Data()
+
+
+def _part_of(owner: Data, more: frozenset[int]) -> Data:
+    origin = owner.origin if owner.origin in _PASSED_ON else Origin.COMPUTED
+    return Data(owner.deps | more, origin, owner.reason)

@@ -1,0 +1,319 @@
+"""Plans of flows, read from source.
+
+    plan = plan_flow(tree, "flows/etl.py", "nightly").plan
+
+Nothing is imported or executed. The plan names files relative to the folder of the flow's file, so that the same
+source gives the same plan from a repository's root, from a deployed copy, or from loaded modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import posixpath
+from dataclasses import dataclass
+
+from govflow.errors import FlowNotFound, SourceError
+from govflow.ir.hashing import plan_hash
+from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
+from govflow.planning import expressions, statements  # noqa: F401 # they fill the machine's tables
+from govflow.planning.bodies import Bodies
+from govflow.planning.calls import described
+from govflow.planning.hooks import hook_steps
+from govflow.planning.machine import Frame, Machine, UsedFunction
+from govflow.planning.modules import ModuleGraph
+from govflow.planning.normal_form import parameters
+from govflow.planning.recorder import Recorder
+from govflow.planning.scopes import Scope
+from govflow.planning.source import SourceTree
+from govflow.planning.values import (
+    ClassValue,
+    Container,
+    Data,
+    FlowValue,
+    Function,
+    Instance,
+    Origin,
+    Value,
+)
+
+
+@dataclass(frozen=True)
+class FlowRef:
+    """A flow that a file defines."""
+
+    path: str  # relative to the tree
+    function: str  # qualified name
+    name: str  # as Prefect shows it
+    line: int  # of ``def``
+
+
+@dataclass(frozen=True)
+class FunctionRef:
+    """A function whose body a plan depends on."""
+
+    file: str  # POSIX path relative to the folder of the flow's file
+    qualname: str
+    line: int  # of the first decorator or of the definition, as ``co_firstlineno``
+    role: str  # flow | task | helper
+
+
+@dataclass(frozen=True)
+class PlannedFlow:
+    """A plan, where it was read, and what it was read from."""
+
+    plan: Plan
+    path: str  # of the flow's file, relative to the tree
+    functions: tuple[FunctionRef, ...]
+
+
+def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
+    """The flows that a file defines, in source order.
+
+    Raises:
+        SourceError: the file is not there, cannot be decoded, or is not Python.
+    """
+    path = posixpath.normpath(path)
+    machine = _Session(ModuleGraph(tree)).machine(path)
+    return tuple(found.ref for found in _flows_of(machine, path))
+
+
+def plan_flow(tree: SourceTree, path: str, function: str | None = None) -> PlannedFlow:
+    """Read the plan of one flow.
+
+    Args:
+        tree: where the source is.
+        path: the flow's file, POSIX, relative to the tree's root.
+        function: name or qualified name of the flow's function, the name it is assigned to, or its Prefect name;
+            None for the only flow of the file.
+
+    Raises:
+        FlowNotFound: there is no such flow, or more than one to choose from; the message names what was found.
+        SourceError: the file cannot be read or parsed; the message names file and line.
+    """
+    path = posixpath.normpath(path)
+    session = _Session(ModuleGraph(tree))
+    try:
+        machine = session.machine(path)
+        chosen = _choose(_flows_of(machine, path), path, function)
+        plan, used = session.plan(machine, chosen.value)
+    except RecursionError as error:
+        raise SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path}) from error
+    refs = [
+        FunctionRef(posixpath.relpath(item.path, posixpath.dirname(path) or "."), item.qualname, item.line, item.role)
+        for item in used
+    ]
+    return PlannedFlow(plan, path, tuple(_distinct(refs)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    ref: FlowRef
+    value: FlowValue
+    bound: str  # the name that it is assigned to
+
+
+def _flows_of(machine: Machine, path: str) -> list[_Found]:
+    found: dict[tuple[int, str], _Found] = {}
+    stack: list[tuple[str, Value]] = list(machine.module_scope(path).names().items())
+    for name, value in stack:
+        if isinstance(value, ClassValue) and value.module.path == path:
+            stack.extend((f"{name}.{inner}", member) for inner, member in value.members.items())
+        fn = value.fn if isinstance(value, FlowValue) else None
+        if not isinstance(value, FlowValue) or not isinstance(fn, Function) or fn.module.path != path:
+            continue
+        ref = FlowRef(path, fn.qualname, _shown_name(value, fn), fn.node.lineno)
+        found.setdefault((id(fn.node), ref.name), _Found(ref, value, name))
+    return sorted(found.values(), key=lambda item: (item.ref.line, item.ref.name))
+
+
+def _shown_name(flow: FlowValue, fn: Function) -> str:
+    if flow.options.name:
+        return flow.options.name
+    short = fn.qualname.rpartition(".")[2]
+    return short.replace("_", "-")
+
+
+def _choose(flows: list[_Found], path: str, function: str | None) -> _Found:
+    if function is None:
+        if len(flows) == 1:
+            return flows[0]
+        if not flows:
+            raise FlowNotFound(f"{path} defines no flow", mend="A flow is a function decorated with @flow.")
+        names = ", ".join(item.ref.function for item in flows)
+        raise FlowNotFound(
+            f"{path} defines {len(flows)} flows: {names}",
+            mend=f"Name one: {path}:{names.split(',')[0]}",
+            details={"flows": [item.ref.function for item in flows]},
+        )
+    for match in (
+        [item for item in flows if item.ref.function == function],
+        [item for item in flows if item.bound == function],
+        [item for item in flows if item.ref.name == function],
+        [item for item in flows if item.ref.function.rpartition(".")[2] == function],
+    ):
+        if match:
+            return match[0]
+    known = [name for item in flows for name in dict.fromkeys((item.ref.function, item.ref.name, item.bound))]
+    close = difflib.get_close_matches(function, known, n=1, cutoff=0.5)
+    listed = ", ".join(item.ref.function for item in flows) or "no flow"
+    mend = f"Did you mean {close[0]}?" if close else f"Give one of: {listed}." if flows else ""
+    raise FlowNotFound(
+        f"there is no flow {function!r} in {path}; found: {listed}",
+        mend=mend,
+        details={"flows": [item.ref.function for item in flows]},
+    )
+
+
+class _Session:
+    """Plans a flow and, on the way, its subflows; every file is parsed once."""
+
+    def __init__(self, graph: ModuleGraph) -> None:
+        self._graph = graph
+        self._running: list[int] = []
+        self._known: dict[tuple[int, object], tuple[str, tuple[UsedFunction, ...]]] = {}
+
+    def machine(self, path: str) -> Machine:
+        """A fresh reading of a file: nothing that one flow does to a module reaches the plan of another."""
+        machine = Machine(self._graph, posixpath.dirname(path), self._subflow_code)
+        machine.flow_path = path
+        machine.bodies = Bodies(machine)
+        machine.module_scope(path)
+        return machine
+
+    def plan(self, machine: Machine, flow: FlowValue) -> tuple[Plan, tuple[UsedFunction, ...]]:
+        """The plan of a flow of the machine's file, and the functions it was read from."""
+        fn = flow.fn
+        if not isinstance(fn, Function):
+            raise SourceError("the function of this flow is not in the repository")
+        self._running.append(id(fn.node))
+        try:
+            return _Planning(machine, flow, fn).run()
+        finally:
+            self._running.pop()
+
+    def _subflow_code(self, flow: FlowValue, caller: Machine) -> str:
+        fn = caller.resolve(flow.fn)
+        if not isinstance(fn, Function):
+            return caller.bodies.digest_of(fn, "flow")
+        if id(fn.node) in self._running:
+            return caller.bodies.digest_of(fn, "flow")  # it is being planned: the caller runs inside it
+        key = (id(fn.node), flow.options)
+        if key not in self._known:
+            machine = self.machine(fn.module.path)
+            own = next(
+                (
+                    item.value
+                    for item in _flows_of(machine, fn.module.path)
+                    if isinstance(item.value.fn, Function) and item.value.fn.node is fn.node
+                ),
+                None,
+            )
+            planned = flow if own is None else FlowValue(own.fn, flow.options, flow.receiver)
+            plan, used = self.plan(machine, planned)
+            self._known[key] = (plan_hash(plan), used)
+        code, used = self._known[key]
+        caller.used.update(dict.fromkeys(used))
+        return code
+
+
+class _Planning:
+    """One flow's reading."""
+
+    def __init__(self, machine: Machine, flow: FlowValue, fn: Function) -> None:
+        self.machine, self.flow, self.fn = machine, flow, fn
+
+    def run(self) -> tuple[Plan, tuple[UsedFunction, ...]]:
+        machine, fn = self.machine, self.fn
+        recorder = machine.recorder = Recorder(fn.qualname)
+        body = machine.bodies.digest_of(fn, "flow")
+        frame = Frame(fn.module, fn.qualname, Scope(fn.scope), recorder.root)
+        for name, value in self._given().items():
+            frame.scope.bind(name, value)
+        machine.active[id(fn.node)] = frame
+        with machine.reading(frame):
+            if isinstance(fn.node, ast.Lambda):
+                machine.evaluate(fn.node.body)
+            else:
+                machine.execute(fn.node.body)
+        del machine.active[id(fn.node)]
+        steps, edges = recorder.finish()
+        hooks = hook_steps(machine, self.flow, recorder.hooked)
+        plan = Plan(
+            flow=_shown_name(self.flow, fn),
+            file=posixpath.basename(fn.module.path),
+            function=fn.qualname,
+            retries=self.flow.options.retries,
+            parameters=self._parameters(),
+            steps=(self._body(body), *steps, *hooks),
+            edges=tuple(edges),
+            findings=tuple(sorted(machine.findings.values(), key=lambda item: (item.file or "", item.line or 0))),
+        )
+        return plan, tuple(machine.used)
+
+    def _given(self) -> dict[str, Value]:
+        """Whoever starts the flow gives its parameters."""
+        signature = self.fn.node.args
+        values: dict[str, Value] = {item.arg: Data(frozenset(), Origin.PARAMETER) for item in parameters(signature)}
+        if signature.vararg is not None:
+            values[signature.vararg.arg] = Container([Data(frozenset(), Origin.PARAMETER)], exact=False)
+        if signature.kwarg is not None:
+            data = Data(frozenset(), Origin.PARAMETER)
+            values[signature.kwarg.arg] = Container([data], [Data()], exact=False)
+        owner = self.fn.owner
+        slots = [*signature.posonlyargs, *signature.args]
+        if owner is not None and slots and self.fn.binding != "static":
+            values[slots[0].arg] = owner if self.fn.binding == "class" else Instance(owner)
+        return values
+
+    def _parameters(self) -> tuple[FlowParameter, ...]:
+        signature = self.fn.node.args
+        slots = [*signature.posonlyargs, *signature.args]
+        defaults: dict[str, ast.expr] = {}
+        if signature.defaults:
+            pairs = zip(slots[-len(signature.defaults) :], signature.defaults, strict=True)
+            defaults.update((item.arg, node) for item, node in pairs)
+        defaults.update(
+            (item.arg, node)
+            for item, node in zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
+            if node is not None
+        )
+        starred = {item.arg for item in (signature.vararg, signature.kwarg) if item is not None}
+        if self.fn.owner is not None and self.fn.binding != "static":
+            slots = slots[1:]
+        return tuple(
+            FlowParameter(
+                name=item.arg,
+                required=item.arg not in defaults and item.arg not in starred,
+                annotation=None if item.annotation is None else ast.unparse(item.annotation),
+                default=ast.unparse(defaults[item.arg]) if item.arg in defaults else None,
+            )
+            for item in parameters(signature)
+            if item in slots or item in signature.kwonlyargs or item.arg in starred
+        )
+
+    def _body(self, code: str) -> Step:
+        options, (_, where) = self.flow.options, described(self.machine, self.fn)
+        return Step(
+            step_id=self.fn.qualname,
+            kind=StepKind.BODY,
+            callee=self.fn.qualname,
+            action=options.action or "flow:execute",
+            provider=options.provider or "prefect",
+            resource=options.resource or f"flow://{where}",
+            tier=None if options.tier is None else Tier(options.tier),
+            approval=options.approval,
+            records=options.records,
+            multiplicity=Multiplicity.ONE,
+            retries=options.retries,
+            code=code,
+        )
+
+
+def _distinct(refs: list[FunctionRef]) -> list[FunctionRef]:
+    """Each function once; flow and task win over helper."""
+    rank = {"flow": 0, "task": 1, "helper": 2}
+    found: dict[tuple[str, str, int], FunctionRef] = {}
+    for ref in sorted(refs, key=lambda item: (item.file, item.line, item.qualname, rank[item.role])):
+        found.setdefault((ref.file, ref.qualname, ref.line), ref)
+    return list(found.values())

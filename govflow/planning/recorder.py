@@ -1,0 +1,190 @@
+"""Steps and edges while a flow is being read.
+
+A *place* is a call in its scope: a helper that was followed, or a draft of a step. Places form a tree; names and
+ordinals are given at the end, when all calls of a scope are known, so that they follow the order of the source and not
+the order of evaluation.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from govflow.ir.models import CallSite, Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
+from govflow.planning.options import Options
+from govflow.planning.values import Deps, TaskValue
+
+Position = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call before it becomes a :class:`~govflow.ir.models.CallSite`."""
+
+    file: str
+    function: str
+    position: Position
+
+
+@dataclass(slots=True)
+class Draft:
+    """A step that has no id yet."""
+
+    number: int
+    kind: StepKind
+    callee: str
+    options: Options
+    defaults: tuple[str, str, str]  # action, provider, resource
+    code: str
+    many: bool
+    optional: bool
+    reason: str | None = None
+    parameters: dict[str, None] = field(default_factory=dict)
+    constants: dict[str, JsonValue] | None = None
+    step_id: str = ""
+
+    def meet(self, *, many: bool, optional: bool, constants: dict[str, JsonValue]) -> None:
+        """The same call was read again, on another round of a loop."""
+        self.many = self.many or many
+        self.optional = self.optional and optional
+        if self.constants is None:
+            self.constants = constants
+        else:
+            self.constants = {
+                name: value
+                for name, value in self.constants.items()
+                if name in constants and constants[name] == value and type(constants[name]) is type(value)
+            }
+
+    @property
+    def multiplicity(self) -> Multiplicity:
+        """How often it runs."""
+        if self.many:
+            return Multiplicity.MANY
+        return Multiplicity.OPTIONAL if self.optional else Multiplicity.ONE
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A node of the tree of calls."""
+
+    label: str
+    position: Position
+    sites: tuple[Site, ...]
+    draft: Draft | None = None
+    children: dict[tuple[object, ...], Place] = field(default_factory=dict)
+
+    def child(self, key: tuple[object, ...], label: str, site: Site) -> Place:
+        """The place of a call in this scope; made on first sight."""
+        full = (site.position, label, *key)
+        place = self.children.get(full)
+        if place is None:
+            place = Place(label, site.position, (*self.sites, site))
+            self.children[full] = place
+        return place
+
+    def holds_step(self) -> bool:
+        """Whether a step is here or below."""
+        stack = [self]
+        while stack:
+            place = stack.pop()
+            if place.draft is not None:
+                return True
+            stack.extend(place.children.values())
+        return False
+
+    def drafts(self) -> Iterator[Draft]:
+        """Drafts here and below."""
+        stack = [self]
+        while stack:
+            place = stack.pop()
+            if place.draft is not None:
+                yield place.draft
+            stack.extend(place.children.values())
+
+
+class Recorder:
+    """Collects the steps and edges of one flow."""
+
+    def __init__(self, function: str) -> None:
+        self.root = Place(function, (0, 0, 0, 0), ())
+        self.edges: dict[tuple[int, int, EdgeKind], None] = {}
+        self.drafts: dict[int, Draft] = {}
+        self.hooked: dict[TaskValue, None] = {}  # called, and with callables in their options
+        self.touched = 0  # grows with every call that was recorded, also one that was known
+
+    def connect(self, sources: Deps, target: int, kind: EdgeKind) -> None:
+        """Let ``target`` come after each of ``sources``."""
+        for source in sources:
+            if source in self.drafts:
+                self.edges[(source, target, kind)] = None
+
+    def finish(self) -> tuple[list[Step], list[Edge]]:
+        """Number the calls of each scope and build the models, in source order."""
+        steps: list[Step] = []
+        order: dict[int, int] = {}
+        sites: dict[Site, CallSite] = {}
+        stack = [(self.root, self.root.label)]
+        while stack:
+            place, name = stack.pop()
+            if place.draft is not None:
+                place.draft.step_id = name
+                order[place.draft.number] = len(steps)
+                steps.append(_step(place.draft, place.sites, sites))
+            stack.extend(reversed(list(_numbered(place, name))))
+        ranked = sorted(self.edges, key=lambda edge: (order[edge[0]], order[edge[1]], edge[2].value))
+        edges = [
+            Edge(source=steps[order[source]].step_id, target=steps[order[target]].step_id, kind=kind)
+            for source, target, kind in ranked
+        ]
+        return steps, edges
+
+
+def _numbered(place: Place, name: str) -> Iterator[tuple[Place, str]]:
+    counts: dict[str, int] = {}
+    children = [child for child in place.children.values() if child.holds_step()]
+    for child in sorted(children, key=lambda item: item.position):
+        counts[child.label] = counts.get(child.label, 0) + 1
+        yield child, f"{name}/{child.label}#{counts[child.label]}"
+
+
+def _step(draft: Draft, places: tuple[Site, ...], known: dict[Site, CallSite]) -> Step:
+    options, (action, provider, resource) = draft.options, draft.defaults
+    return Step(
+        step_id=draft.step_id,
+        kind=draft.kind,
+        callee=draft.callee,
+        action=options.action or action,
+        provider=options.provider or provider,
+        resource=options.resource or resource,
+        tier=None if options.tier is None else Tier(options.tier),
+        approval=options.approval,
+        records=options.records,
+        multiplicity=draft.multiplicity,
+        retries=options.retries,
+        parameters=tuple(draft.parameters),
+        constants=draft.constants or {},
+        code=draft.code,
+        reason=draft.reason,
+        sites=tuple(_site(place, known) for place in places),
+    )
+
+
+def _site(site: Site, known: dict[Site, CallSite]) -> CallSite:
+    found = known.get(site)
+    if found is None:
+        line, column, end_line, end_column = site.position
+        found = CallSite(
+            file=site.file, function=site.function, line=line, column=column, end_line=end_line, end_column=end_column
+        )
+        known[site] = found
+    return found
+
+
+def position_of(node: ast.AST) -> Position:
+    """Line and column of start and end."""
+    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+    return (line, column, getattr(node, "end_lineno", line) or line, getattr(node, "end_col_offset", column) or column)

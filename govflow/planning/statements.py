@@ -1,0 +1,491 @@
+"""What each kind of statement does to names, and how it can end."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from govflow.planning.arguments import Arguments
+from govflow.planning.calls import call
+from govflow.planning.expressions import bind_target, make_function, qualified
+from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Frame, Machine
+from govflow.planning.members import attribute, iterate
+from govflow.planning.modules import is_main_guard
+from govflow.planning.scopes import Scope
+from govflow.planning.values import (
+    NO_DEPS,
+    NONE,
+    BoundFunction,
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    Decorator,
+    External,
+    FlowValue,
+    Function,
+    HookPoint,
+    Imported,
+    Instance,
+    ModuleRef,
+    Origin,
+    Partial,
+    TaskValue,
+    Value,
+    deps_of,
+    join,
+)
+from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, SUPPRESS, TASK_MAKERS
+
+_Handler = TypeVar("_Handler", bound=Callable[[Machine, Any], int])
+_BINDINGS = {
+    "builtins.staticmethod": "static",
+    "builtins.classmethod": "class",
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+}
+_TWICE_READ = 3  # loops nested deeper are read once: a third round of a third loop finds nothing new
+
+
+def _runs(*kinds: type[ast.AST]) -> Callable[[_Handler], _Handler]:
+    def register(handler: _Handler) -> _Handler:
+        for kind in kinds:
+            STATEMENTS[kind] = handler
+        return handler
+
+    return register
+
+
+@_runs(ast.Expr)
+def _expression(machine: Machine, node: ast.Expr) -> int:
+    machine.evaluate(node.value)
+    return NEXT
+
+
+@_runs(ast.Assign)
+def _assign(machine: Machine, node: ast.Assign) -> int:
+    value = machine.evaluate(node.value)
+    for target in node.targets:
+        bind_target(machine, target, value)
+    return NEXT
+
+
+@_runs(ast.AnnAssign)
+def _annotated(machine: Machine, node: ast.AnnAssign) -> int:
+    if node.value is not None:
+        bind_target(machine, node.target, machine.evaluate(node.value))
+    return NEXT
+
+
+@_runs(ast.AugAssign)
+def _augmented(machine: Machine, node: ast.AugAssign) -> int:
+    value = machine.evaluate(node.value)
+    before = machine.evaluate(_loaded(node.target))
+    if isinstance(before, Container) and isinstance(value, Container):
+        items = value.items
+        for index, item in enumerate(items):
+            before.add(item, value.keys[index] if value.keys is not None else None)
+        before.exact = before.exact and value.exact and not (machine.many or machine.optional)
+        return NEXT
+    bind_target(machine, node.target, Data(deps_of(before, value)))
+    return NEXT
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    match target:
+        case ast.Name(id=name):
+            return ast.copy_location(ast.Name(name, ast.Load()), target)
+        case ast.Attribute(value=value, attr=name):
+            return ast.copy_location(ast.Attribute(value, name, ast.Load()), target)
+        case ast.Subscript(value=value, slice=index):
+            return ast.copy_location(ast.Subscript(value, index, ast.Load()), target)
+    return target
+
+
+@_runs(ast.Return)
+def _return(machine: Machine, node: ast.Return) -> int:
+    machine.frame.returns.append(NONE if node.value is None else machine.evaluate(node.value))
+    return RETURN
+
+
+@_runs(ast.Raise)
+def _raise(machine: Machine, node: ast.Raise) -> int:
+    for part in (node.exc, node.cause):
+        if part is not None:
+            machine.evaluate(part)
+    return RAISE
+
+
+@_runs(ast.Assert)
+def _assert(machine: Machine, node: ast.Assert) -> int:
+    with machine.maybe():  # python -O leaves asserts out
+        machine.evaluate(node.test)
+        if node.msg is not None:
+            machine.evaluate(node.msg)
+    return NEXT
+
+
+@_runs(ast.Break)
+def _break(_: Machine, __: ast.Break) -> int:
+    return BREAK
+
+
+@_runs(ast.Continue)
+def _continue(_: Machine, __: ast.Continue) -> int:
+    return CONTINUE
+
+
+@_runs(ast.Global)
+def _global(machine: Machine, node: ast.Global) -> int:
+    top = machine.frame.scope
+    while top.parent is not None:
+        top = top.parent
+    machine.frame.scope.outward.update(dict.fromkeys(node.names, top))
+    return NEXT
+
+
+@_runs(ast.Nonlocal)
+def _nonlocal(machine: Machine, node: ast.Nonlocal) -> int:
+    for name in node.names:
+        scope = machine.frame.scope.parent
+        while scope is not None and scope.own(name) is None:
+            scope = scope.parent
+        if scope is not None:
+            machine.frame.scope.outward[name] = scope
+    return NEXT
+
+
+# branches
+
+
+def _branch(
+    machine: Machine, statements: list[ast.stmt], prepare: Callable[[], None] = lambda: None
+) -> tuple[int, dict[str, Value]]:
+    scope = machine.scope
+    scope.open_branch()
+    prepare()
+    end = machine.execute(statements)
+    return end, scope.close_branch()
+
+
+def _merge(machine: Machine, branches: Iterable[tuple[int, dict[str, Value]]], *, complete: bool) -> int:
+    ends, lasting = 0, []
+    for end, bound in branches:
+        ends |= end
+        if end & (NEXT | BREAK | CONTINUE):
+            lasting.append(bound)
+    machine.scope.merge(*lasting, complete=complete)
+    return ends
+
+
+def always_raises(statements: list[ast.stmt]) -> bool:
+    """Whether a block can only end by raising, as far as its shape shows."""
+    if not statements or any(
+        isinstance(node, ast.Return | ast.Break | ast.Continue | ast.Try)
+        for statement in statements
+        for node in ast.walk(statement)
+    ):
+        return False
+    last = statements[-1]
+    if isinstance(last, ast.If):
+        return always_raises(last.body) and always_raises(last.orelse)
+    return isinstance(last, ast.Raise)
+
+
+@_runs(ast.If)
+def _if(machine: Machine, node: ast.If) -> int:
+    if is_main_guard(node.test) and not machine.frame.qualname:
+        return machine.execute(node.orelse)
+    if isinstance(node.test, ast.Constant):
+        return machine.execute(node.body if node.test.value else node.orelse)
+    machine.evaluate(node.test)
+    with machine.maybe(when=not always_raises(node.orelse)):
+        first = _branch(machine, node.body)
+    with machine.maybe(when=not always_raises(node.body)):
+        second = _branch(machine, node.orelse)
+    return _merge(machine, (first, second), complete=True)
+
+
+@_runs(ast.Match)
+def _match(machine: Machine, node: ast.Match) -> int:
+    subject = machine.evaluate(node.subject)
+    branches, complete = [], False
+    with machine.maybe():
+        for case in node.cases:
+
+            def prepare(case: ast.match_case = case) -> None:
+                _bind_pattern(machine, case.pattern, subject)
+                if case.guard is not None:
+                    machine.evaluate(case.guard)
+
+            branches.append(_branch(machine, case.body, prepare))
+            if case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None:
+                complete = True
+    ends = _merge(machine, branches, complete=complete)
+    return ends if complete else ends | NEXT
+
+
+def _bind_pattern(machine: Machine, pattern: ast.pattern, subject: Value) -> None:
+    whole = isinstance(pattern, ast.MatchAs)
+    for node in ast.walk(pattern):
+        name = getattr(node, "rest", None) if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
+        if isinstance(name, str):
+            value = subject if whole and node is pattern else _piece(machine, subject)
+            machine.scope.bind(name, value)
+        elif isinstance(node, ast.MatchValue):
+            machine.evaluate(node.value)
+
+
+def _piece(machine: Machine, subject: Value) -> Value:
+    if isinstance(subject, Container):
+        return join(subject.items) if subject.items else Data()
+    return iterate(machine, subject)
+
+
+# loops
+
+
+def _loop(machine: Machine, body: list[ast.stmt], each: Callable[[], None]) -> int:
+    """Read a loop's body twice, so that what one round leaves reaches the next."""
+    ends = 0
+    machine.loops += 1
+    with machine.repeatedly():
+        for _ in range(2 if machine.loops <= _TWICE_READ else 1):
+            end, bound = _branch(machine, body, each)
+            ends |= end
+            machine.scope.merge(bound, complete=False)
+    machine.loops -= 1
+    return ends
+
+
+@_runs(ast.For, ast.AsyncFor)
+def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
+    source = machine.evaluate(node.iter)
+
+    def each() -> None:
+        bind_target(machine, node.target, iterate(machine, source))
+
+    ends = _loop(machine, node.body, each)
+    return _after_loop(machine, node.orelse, ends)
+
+
+@_runs(ast.While)
+def _while(machine: Machine, node: ast.While) -> int:
+    def each() -> None:
+        machine.evaluate(node.test)
+
+    forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
+    ends = _loop(machine, node.body, each)
+    if forever and not ends & BREAK:
+        return ends & (RETURN | RAISE)
+    return _after_loop(machine, node.orelse, ends)
+
+
+def _after_loop(machine: Machine, orelse: list[ast.stmt], ends: int) -> int:
+    left = ends & (RETURN | RAISE)
+    if not orelse:
+        return left | NEXT
+    with machine.maybe(when=bool(ends & (BREAK | RETURN))):
+        end, bound = _branch(machine, orelse)
+    machine.scope.merge(bound, complete=False)
+    return left | end | (NEXT if ends & BREAK else 0)
+
+
+# exceptions and contexts
+
+
+@_runs(ast.Try, ast.TryStar)
+def _try(machine: Machine, node: ast.Try) -> int:
+    swallows = any(not always_raises(handler.body) for handler in node.handlers)
+    machine.scope.open_branch()
+    with machine.maybe(when=swallows):
+        end = machine.execute(node.body)
+        if end & NEXT and node.orelse:
+            with machine.maybe(when=bool(end & (RETURN | BREAK | CONTINUE))):
+                end = (end & ~NEXT) | machine.execute(node.orelse)
+    tried = machine.scope.close_branch()
+    # A handler starts from any point of the body.
+    machine.scope.merge(tried, complete=not node.handlers)
+    branches = []
+    with machine.maybe():
+        for handler in node.handlers:
+            branches.append(_branch(machine, handler.body, lambda handler=handler: _enter(machine, handler)))  # type: ignore[misc] # the default is the handler
+    for handler_end, bound in branches:
+        end |= handler_end
+        if handler_end & (NEXT | BREAK | CONTINUE):
+            machine.scope.merge(bound, complete=False)
+    if node.finalbody:
+        final = machine.execute(node.finalbody)
+        end = end | (final & ~NEXT) if final & NEXT else final
+    return end
+
+
+def _enter(machine: Machine, handler: ast.ExceptHandler) -> None:
+    if handler.type is not None:
+        machine.evaluate(handler.type)
+    if handler.name is not None:
+        machine.scope.bind(handler.name, Data())
+
+
+@_runs(ast.With, ast.AsyncWith)
+def _with(machine: Machine, node: ast.With | ast.AsyncWith) -> int:
+    suppresses = False
+    for item in node.items:
+        context = machine.evaluate(item.context_expr)
+        suppresses = suppresses or _is_suppress(machine, item.context_expr)
+        entered = _entered(machine, context, item.context_expr)
+        if item.optional_vars is not None:
+            bind_target(machine, item.optional_vars, entered)
+    with machine.maybe(when=suppresses):
+        end = machine.execute(node.body)
+    for item in node.items:
+        _leave(machine, item.context_expr)
+    return end | NEXT if suppresses else end
+
+
+def _is_suppress(machine: Machine, node: ast.expr) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    function = machine.evaluate(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else None
+    return isinstance(function, External) and function.dotted in SUPPRESS
+
+
+def _entered(machine: Machine, context: Value, node: ast.expr) -> Value:
+    if isinstance(context, Instance):
+        for name in ("__enter__", "__aenter__"):
+            found = attribute(machine, context, name, node)
+            if isinstance(found, BoundFunction):
+                return call(machine, found, Arguments(), node)
+        return context
+    if isinstance(context, Container):  # a generator made by @contextmanager
+        return iterate(machine, context)
+    return context
+
+
+def _leave(machine: Machine, node: ast.expr) -> None:
+    if isinstance(node, ast.Name):
+        context = machine.lookup(node.id)
+        if isinstance(context, Instance):
+            for name in ("__exit__", "__aexit__"):
+                found = attribute(machine, context, name, node)
+                if isinstance(found, BoundFunction):
+                    call(machine, found, Arguments(), node)
+
+
+@_runs(ast.Delete)
+def _delete(_: Machine, __: ast.Delete) -> int:
+    return NEXT
+
+
+# definitions
+
+
+@_runs(ast.FunctionDef, ast.AsyncFunctionDef)
+def _define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    value: Value = make_function(machine, node)
+    for decorator in reversed(node.decorator_list):
+        value = _decorate(machine, decorator, value)
+    machine.scope.bind(node.name, value)
+    return NEXT
+
+
+def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
+    decorator = machine.evaluate(node)
+    match decorator:
+        case External(dotted=dotted) if dotted in _BINDINGS:
+            inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
+            if isinstance(inner, Function):
+                inner.binding = _BINDINGS[dotted]  # type: ignore[assignment] # one of the literals
+            return value
+        case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
+            return call(machine, decorator, Arguments([value]), node)
+        case Decorator() | HookPoint() | Partial():
+            return call(machine, decorator, Arguments([value]), node)
+        case Function() | BoundFunction() | Instance() | ClassValue():
+            made = call(machine, decorator, Arguments([value]), node)
+            return made if not isinstance(made, Data | Constant) else value
+        case Data(origin=Origin.HIDDEN, reason=reason):
+            return Data(NO_DEPS, Origin.HIDDEN, f"it is decorated by something that cannot be read: {reason}")
+    return value  # a decorator from outside: it calls what it was given
+
+
+@_runs(ast.ClassDef)
+def _class(machine: Machine, node: ast.ClassDef) -> int:
+    bases = tuple(machine.evaluate(base) for base in node.bases)
+    name = qualified(machine, node.name)
+    cls = ClassValue(node, machine.frame.module, name, {}, bases)
+    frame = machine.frame
+    with machine.inner_scope(Scope(machine.scope, prefix=name, is_class=True)) as scope:
+        machine.frame = Frame(frame.module, frame.qualname, scope, frame.place, frame.returns, frame.yields)
+        machine.execute(node.body)
+        machine.frame = frame
+    cls.members.update(scope.names())
+    for member in cls.members.values():
+        inner = member.fn if isinstance(member, TaskValue | FlowValue) else member
+        if isinstance(inner, Function) and inner.owner is None:
+            inner.owner = cls
+    machine.scope.bind(node.name, cls)
+    return NEXT
+
+
+# imports
+
+
+@_runs(ast.Import)
+def _import(machine: Machine, node: ast.Import) -> int:
+    path = machine.frame.module.path
+    for alias in node.names:
+        first = alias.name.partition(".")[0]
+        whole = machine.graph.find(path, 0, alias.name)
+        if alias.asname is not None:
+            value: Value = whole or External(alias.name)
+        elif whole is None:
+            value = machine.graph.find(path, 0, first) or External(first)
+        else:
+            value = machine.graph.find(path, 0, first) or _folder(whole, alias.name)
+        machine.scope.bind(alias.asname or first, value)
+    return NEXT
+
+
+def _folder(whole: ModuleRef, dotted: str) -> ModuleRef:
+    """The folder without ``__init__.py`` that the first part of a dotted name stands for."""
+    place = whole.folder if whole.folder is not None else (whole.path or "").removesuffix(".py")
+    up = dotted.count(".")
+    return ModuleRef(None, "/".join(place.split("/")[: len(place.split("/")) - up]), dotted.partition(".")[0])
+
+
+@_runs(ast.ImportFrom)
+def _import_from(machine: Machine, node: ast.ImportFrom) -> int:
+    path, dotted = machine.frame.module.path, node.module or ""
+    module = machine.graph.find(path, node.level, dotted)
+    for alias in node.names:
+        if alias.name == "*":
+            _import_star(machine, module, dotted)
+            continue
+        value: Value | None = Imported(module, alias.name) if module is not None else None
+        if value is None:
+            inner = f"{dotted}.{alias.name}" if dotted else alias.name
+            value = machine.graph.find(path, node.level, inner)
+        if value is None:
+            value = (
+                External(f"{dotted}.{alias.name}")
+                if not node.level
+                else Data(NO_DEPS, Origin.HIDDEN, f"the module {'.' * node.level}{dotted} is not in the repository")
+            )
+        machine.scope.bind(alias.asname or alias.name, value)
+    return NEXT
+
+
+def _import_star(machine: Machine, module: ModuleRef | None, dotted: str) -> None:
+    if module is None or module.path is None:
+        machine.star_import(dotted)
+        return
+    names = machine.module_scope(module.path).names()
+    listed = names.get("__all__")
+    public = None
+    if isinstance(listed, Container) and listed.exact:
+        public = {item.value for item in listed.items if isinstance(item, Constant)}
+    for name, value in names.items():
+        if name in public if public is not None else not name.startswith("_"):
+            machine.scope.bind(name, value)

@@ -1,0 +1,303 @@
+"""What an expression of a flow can be, as far as planning needs to know.
+
+Values have identity, not equality: the same object in two places is the same function, task or list. ``deps`` are
+numbers of drafted steps (:class:`govflow.planning.recorder.Draft`) that a value was made from.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from govflow.planning.modules import SourceModule
+    from govflow.planning.options import Options
+    from govflow.planning.scopes import Scope
+
+Deps: TypeAlias = frozenset[int]
+NO_DEPS: Deps = frozenset()
+FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_WIDEST_CHOICE = 64
+
+
+class Origin(Enum):
+    """Where data comes from, which decides whether a call of it could run a task."""
+
+    STEP = "step"  # a future, state or result
+    EXTERNAL = "external"  # from code outside the repository
+    COMPUTED = "computed"  # by an operator, a literal, an element of data
+    PARAMETER = "parameter"  # given by whoever starts the flow
+    HIDDEN = "hidden"  # from the repository, by a way that cannot be read
+
+
+class Value:
+    """Anything that a name can stand for."""
+
+    __slots__ = ()
+
+
+@dataclass(eq=False, slots=True)
+class Constant(Value):
+    """A literal."""
+
+    value: object
+
+
+@dataclass(eq=False, slots=True)
+class Data(Value):
+    """Data whose content is not known."""
+
+    deps: Deps = NO_DEPS
+    origin: Origin = Origin.COMPUTED
+    reason: str = ""  # why it is hidden
+
+
+@dataclass(eq=False, slots=True)
+class External(Value):
+    """A name of a module that is not in the repository: ``pandas.read_csv``."""
+
+    dotted: str
+
+
+@dataclass(eq=False, slots=True)
+class ModuleRef(Value):
+    """A module or package of the repository. ``path`` is None for a folder without ``__init__.py``."""
+
+    path: str | None
+    folder: str | None  # where its submodules are, if it is a package
+    dotted: str
+
+
+@dataclass(eq=False, slots=True)
+class Imported(Value):
+    """``name`` of a module of the repository, looked up when it is used: imports may be circular."""
+
+    module: ModuleRef
+    name: str
+
+
+@dataclass(eq=False, slots=True)
+class Function(Value):
+    """A function of the repository."""
+
+    node: FunctionNode
+    module: SourceModule
+    qualname: str
+    scope: Scope  # where its free names are looked up
+    owner: ClassValue | None = None
+    binding: Literal["", "static", "class", "property"] = ""
+    defaults: tuple[Value, ...] = ()
+    keyword_defaults: tuple[Value | None, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class TaskValue(Value):
+    """A Prefect task. ``receiver`` is the object whose method it is."""
+
+    fn: Value
+    options: Options
+    receiver: Value | None = None
+
+
+@dataclass(eq=False, slots=True)
+class FlowValue(Value):
+    """A Prefect flow."""
+
+    fn: Value
+    options: Options
+    receiver: Value | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Decorator(Value):
+    """``task(...)`` or ``flow(...)`` that still waits for its function."""
+
+    kind: Literal["task", "flow"]
+    options: Options
+
+
+@dataclass(eq=False, slots=True)
+class HookPoint(Value):
+    """``some_task.on_failure``: called with a function, it adds a hook."""
+
+    owner: TaskValue | FlowValue
+    kind: str
+
+
+@dataclass(eq=False, slots=True)
+class Method(Value):
+    """A named method of a value that the interpreter itself knows: ``some_task.submit``, ``some_list.append``."""
+
+    receiver: Value
+    name: str
+
+
+@dataclass(eq=False, slots=True)
+class BoundFunction(Value):
+    """A method of a class of the repository with its object."""
+
+    function: Function
+    receiver: Value
+
+
+@dataclass(eq=False, slots=True)
+class Partial(Value):
+    """``functools.partial``."""
+
+    target: Value
+    positional: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+
+
+@dataclass(eq=False, slots=True)
+class ClassValue(Value):
+    """A class of the repository."""
+
+    node: ast.ClassDef
+    module: SourceModule
+    qualname: str
+    members: dict[str, Value]
+    bases: tuple[Value, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Instance(Value):
+    """An object of a class of the repository."""
+
+    cls: ClassValue
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Container(Value):
+    """A list, tuple or set (``keys`` is None) or a dict.
+
+    ``exact`` means that the items stand at their indices; otherwise each may be there any number of times. It only
+    grows: an item that may have been put in is in.
+    """
+
+    items: list[Value]
+    keys: list[Value] | None = None
+    exact: bool = True
+
+    def add(self, item: Value, key: Value | None = None) -> None:
+        """Put one more item in, once."""
+        if any(item is known for known in self.items) and self.keys is None:
+            return
+        self.items.append(item)
+        if self.keys is not None:
+            self.keys.append(key if key is not None else Data())
+
+
+@dataclass(eq=False, slots=True)
+class Choice(Value):
+    """One of several values: the branches of a conditional, the elements of a loop."""
+
+    options: tuple[Value, ...]
+
+
+NONE = Constant(None)
+
+
+def join(values: Iterable[Value | None]) -> Value:
+    """The value that may be any of these."""
+    flat: list[Value] = []
+    seen: set[object] = set()
+    deps: Deps = NO_DEPS
+    plain: set[Origin] = set()
+    for value in _flatten(values):
+        key = _key(value)
+        if key in seen:
+            continue
+        seen.add(key)
+        if isinstance(value, Data) and not value.reason and value.origin is not Origin.PARAMETER:
+            deps |= value.deps
+            plain.add(value.origin)
+        else:
+            flat.append(value)
+    if plain:
+        origin = Origin.STEP if Origin.STEP in plain else min(plain, key=lambda item: item.value)
+        flat.append(Data(deps, origin))
+    if len(flat) == 1:
+        return flat[0]
+    return Choice(tuple(flat[:_WIDEST_CHOICE])) if flat else NONE
+
+
+def _flatten(values: Iterable[Value | None]) -> Iterator[Value]:
+    for value in values:
+        if isinstance(value, Choice):
+            yield from value.options
+        elif value is not None:
+            yield value
+
+
+def _key(value: Value) -> object:
+    if isinstance(value, Constant):
+        try:
+            return (type(value.value), hash(value.value), value.value)
+        except TypeError:
+            return id(value)
+    if isinstance(value, External):
+        return value.dotted
+    if isinstance(value, Data):
+        return (value.origin, value.deps, value.reason)
+    if isinstance(value, Method):
+        return (id(value.receiver), value.name)
+    return id(value)
+
+
+def parts(value: Value) -> Iterator[Value]:
+    """A value and everything inside it, each once."""
+    stack, seen = [value], set()
+    while stack:
+        item = stack.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        match item:
+            case Container():
+                stack.extend(item.items)
+                stack.extend(item.keys or ())
+            case Choice():
+                stack.extend(item.options)
+            case Partial():
+                stack.extend((item.target, *item.positional, *(value for _, value in item.keywords)))
+            case Method() | BoundFunction():
+                stack.append(item.receiver)
+            case Instance():
+                stack.extend(item.attributes.values())
+
+
+def deps_of(*values: Value) -> Deps:
+    """Steps that any of these values was made from."""
+    found: set[int] = set()
+    for value in values:
+        if isinstance(value, Data):
+            found |= value.deps
+        elif not isinstance(value, Constant):
+            for part in parts(value):
+                if isinstance(part, Data):
+                    found |= part.deps
+    return frozenset(found)
+
+
+CALLABLE = (TaskValue, FlowValue, Function, BoundFunction, Partial, Decorator, ClassValue, Instance, HookPoint)
+
+
+def runnable_in(value: Value) -> TaskValue | FlowValue | None:
+    """The first task or flow inside a value."""
+    for part in parts(value):
+        if isinstance(part, TaskValue | FlowValue):
+            return part
+    return None
+
+
+def holds_callable(value: Value) -> bool:
+    """Whether calling something inside this value could matter to the plan."""
+    return any(
+        isinstance(part, CALLABLE) or (isinstance(part, Data) and part.origin is Origin.HIDDEN) for part in parts(value)
+    )

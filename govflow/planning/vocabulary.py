@@ -1,0 +1,104 @@
+"""Names that planning knows: Prefect's, govflow's, and the few of the standard library that move calls about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ENGINE_PACKAGES: Final = frozenset({"prefect", "govflow"})
+"""Never looked for in the repository, also where the repository holds a folder of that name."""
+
+TASK_MAKERS: Final = frozenset(
+    {
+        "prefect.task",
+        "prefect.tasks.task",
+        "prefect.Task",
+        "prefect.tasks.Task",
+        "govflow.prefect.task",
+        "govflow.prefect.decorators.task",
+    }
+)
+FLOW_MAKERS: Final = frozenset(
+    {
+        "prefect.flow",
+        "prefect.flows.flow",
+        "prefect.Flow",
+        "prefect.flows.Flow",
+        "govflow.prefect.flow",
+        "govflow.prefect.decorators.flow",
+    }
+)
+ASSET_TASK_MAKERS: Final = frozenset({"prefect.assets.materialize", "prefect.assets.materialize.materialize"})
+"""Decorators that take assets, then a function, and give a task."""
+
+WRAPPERS: Final = frozenset({"unmapped", "quote", "allow_failure", "opaque"})
+"""Prefect's annotations of an argument: last part of the name."""
+
+SAFE_ENGINE_CALLS: Final = frozenset(
+    {
+        "serve",
+        "aserve",
+        "deploy",
+        "adeploy",
+        "wait",
+        "as_completed",
+        "resolve_futures_to_states",
+        "resolve_futures_to_results",
+        "visualize",
+    }
+)
+"""Functions of Prefect (last part of the name) that may be given flows and futures and run neither in this run."""
+
+RUN_DEPLOYMENT: Final = frozenset({"run_deployment", "arun_deployment"})
+
+CALL_METHODS: Final = frozenset({"submit", "map", "delay", "apply_async", "__call__"})
+"""Methods of a task or flow that run it."""
+
+ROUTE_METHODS: Final = frozenset({"submit", "delay", "apply_async", "with_options"})
+"""Methods that, called on something unknown, may well be a task's."""
+
+TASK_HOOKS: Final = (
+    "on_completion",
+    "on_failure",
+    "on_running",
+    "on_rollback",
+    "on_commit",
+    "cache_key_fn",
+    "retry_condition_fn",
+    "task_run_name",
+    "retry_delay_seconds",
+)
+FLOW_HOOKS: Final = (
+    "on_completion",
+    "on_failure",
+    "on_running",
+    "on_cancellation",
+    "on_crashed",
+    "flow_run_name",
+)
+HOOK_POINTS: Final = frozenset(
+    {"on_completion", "on_failure", "on_running", "on_rollback", "on_commit", "on_cancellation", "on_crashed"}
+)
+
+GATHERING: Final = frozenset({"asyncio.gather", "asyncio.wait", "asyncio.as_completed", "asyncio.TaskGroup"})
+PASSING: Final = frozenset(
+    {
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+        "asyncio.run",
+        "asyncio.shield",
+        "asyncio.wait_for",
+        "anyio.run",
+        "copy.copy",
+        "copy.deepcopy",
+        "typing.cast",
+    }
+)
+"""Functions whose result is, for planning, one of their arguments."""
+
+PARTIAL: Final = frozenset({"functools.partial", "functools.partialmethod"})
+IMPORT_MODULE: Final = frozenset({"importlib.import_module", "__import__"})
+SUPPRESS: Final = frozenset({"contextlib.suppress"})
+
+SAME_ITEMS: Final = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
+CODE_RUNNERS: Final = frozenset({"exec", "eval"})
+NAME_TABLES: Final = frozenset({"globals", "locals", "vars"})
