@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from govflow.ir.models import Tier
-
 
 class Effect(StrEnum):
     """What a rule, and so a decision, says."""

@@ -1,0 +1,150 @@
+"""The attributes that conditions may read: dotted paths with types.
+
+``step.tier`` is read from ``request.attributes["step"]["tier"]``: one mapping inside another at each dot. A key with a
+dot in it is never reached by a path. ``action``, ``provider`` and ``resource`` (in its normal form) are fields of the
+request itself. An attribute that is absent, or ``None``, is *missing*.
+
+The closed paths below are known to every file. ``parameters.*`` is open and untyped: what the call is given. A file
+declares whatever else its rules read, under ``attributes:``, so that a mistyped path is an error and not a rule that
+silently never applies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from govflow.ir.models import Multiplicity, StepKind
+from govflow.policy.model import PolicyRequest
+from govflow.policy.places import did_you_mean
+
+
+class AttributeType(StrEnum):
+    """What an attribute holds."""
+
+    STRING = "string"
+    INT = "int"
+    NUMBER = "number"  # integer or float
+    BOOL = "bool"
+    LIST = "list"  # of strings
+    ANY = "any"  # only for parameters.*: each value is judged by its own type
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A path that rules may read. ``values``: the only texts that it takes, where that is known."""
+
+    path: str
+    type: AttributeType
+    values: tuple[str, ...] = ()
+
+
+OPEN: Final = "parameters"
+
+BUILT_IN: Final[Mapping[str, Attribute]] = {
+    attribute.path: attribute
+    for attribute in (
+        Attribute("action", AttributeType.STRING),
+        Attribute("provider", AttributeType.STRING),
+        Attribute("resource", AttributeType.STRING),
+        Attribute("subject.name", AttributeType.STRING),
+        Attribute("subject.roles", AttributeType.LIST),
+        Attribute("subject.assurance", AttributeType.STRING),
+        Attribute("step.id", AttributeType.STRING),
+        Attribute("step.name", AttributeType.STRING),
+        Attribute("step.kind", AttributeType.STRING, tuple(StepKind)),
+        Attribute("step.tier", AttributeType.INT),
+        Attribute("step.records", AttributeType.INT),
+        Attribute("step.multiplicity", AttributeType.STRING, tuple(Multiplicity)),
+        Attribute("run.environment", AttributeType.STRING),
+        Attribute("run.tenant", AttributeType.STRING),
+        Attribute("run.flow", AttributeType.STRING),
+        Attribute("run.mode", AttributeType.STRING, ("observe", "enforce")),
+    )
+}
+
+_PATH: Final = re.compile(r"[^\W\d][\w-]*(\.[^\W\d][\w-]*)*")
+
+
+class EvaluationError(Exception):
+    """A condition has no answer for this request. The text names path and type, never the value. Stays in this room."""
+
+
+Reader = Callable[[PolicyRequest, str], Any]
+"""Reads one attribute: of the request and of its resource in normal form. ``None`` if it is missing."""
+
+
+class AttributeSchema:
+    """The paths of one policy file: the built-in ones, ``parameters.*``, and those that it declares."""
+
+    def __init__(self, declared: Mapping[str, AttributeType]) -> None:
+        self._known = {**BUILT_IN, **{path: Attribute(path, kind) for path, kind in declared.items()}}
+
+    def find(self, path: str) -> Attribute | None:
+        """The attribute of that path; ``None`` if no rule may read it."""
+        if (known := self._known.get(path)) is not None:
+            return known
+        if path.startswith(OPEN + ".") and _PATH.fullmatch(path):
+            return Attribute(path, AttributeType.ANY)
+        return None
+
+    def suggestion(self, path: str) -> str:
+        """What to write instead of an unknown path, in words."""
+        return f"{did_you_mean(path, [*self._known, OPEN + '.NAME'])} Declare others under 'attributes:'."
+
+
+def declaration_problem(path: str, declared: Mapping[str, AttributeType]) -> tuple[str, str] | None:
+    """What is wrong with declaring ``path``, and how to mend it; ``None`` if nothing is."""
+    if not _PATH.fullmatch(path):
+        return "not an attribute path", "Write names joined by dots, such as 'context.ticket'."
+    if path in BUILT_IN:
+        return "this path is built in", "Remove the line."
+    others = {*BUILT_IN, *declared} - {path}
+    for other in sorted(others):
+        if other.startswith(path + ".") or path.startswith(other + "."):
+            return f"it overlaps {other!r}: a path is a value or a group of values, not both", "Rename it."
+    if path == OPEN:
+        return "every parameter is declared already", "Declare the type of one, such as 'parameters.region'."
+    if declared[path] is AttributeType.ANY:
+        return "a declared attribute has one type", "Use one of: bool, int, list, number, string."
+    return None
+
+
+def reader(path: str) -> Reader:
+    """A function that reads the attribute of that path."""
+    if path == "resource":
+        return lambda request, resource: resource
+    if path == "action":
+        return lambda request, resource: request.action
+    if path == "provider":
+        return lambda request, resource: request.provider
+    space, *keys = path.split(".")
+    if len(keys) == 1:
+        key = keys[0]
+
+        def read(request: PolicyRequest, resource: str) -> Any:
+            values = request.attributes.get(space)
+            if type(values) is dict:  # nearly always; the general way costs five times as much
+                return values.get(key)
+            return _descend(values, (key,), path)
+
+        return read
+    return lambda request, resource: _descend(request.attributes.get(space), tuple(keys), path)
+
+
+def _descend(value: Any, keys: tuple[str, ...], path: str) -> Any:
+    for key in keys:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise EvaluationError(f"{path}: what stands before {key!r} is not a mapping")
+        value = value.get(key)
+    return value
+
+
+def lookup(request: PolicyRequest, path: str, resource: str) -> Any:
+    """The value that a rule reads at ``path``, ``None`` if it is missing; to build memo keys from a footprint."""
+    return reader(path)(request, resource)
