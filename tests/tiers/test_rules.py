@@ -225,6 +225,13 @@ def test_looking_at_payments_is_no_mutation() -> None:
     assert judge("http:get", provider="stripe").tier is Tier.MINIMAL
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_asking_a_model_and_reading_a_secret_are_tier_1(environment: str) -> None:
+    assert judge("model:invoke", environment=environment).deciding.rule == "model-call"
+    assert judge("secret:read", environment=environment).deciding.rule == "secret-read"
+    assert judge("secret:read", environment=environment).tier is Tier.LOW
+
+
 def test_a_declared_tier_raises() -> None:
     verdict = judge(declared=Tier.HIGH)
     assert verdict.tier is Tier.HIGH
