@@ -111,14 +111,16 @@ class Demo:
         act(2, f"{REQUESTER} runs the flow: it loads and cleans, then stops before the step that deletes.")
         server = self.stage.start_server()
         say(f"A Prefect server of the demo's own runs at {server}.")
-        command = [sys.executable, str(self.stage.home / "flow.py"), str(self.warehouse)]
+        command = [sys.executable, "flow.py", self.warehouse.name]
         self.process = self.stage.spawn(command, "run.log")
         run = self.paused_run()
-        self.request = self.open_request()
+        request = self.open_request()
+        self.request = str(request["request_id"])
         for task in self.stage.prefect("task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"}):
             say(f"{task['name'].rsplit('-', 1)[0]:18} {task['state_name']}")
         say(f"\nThe run is {run['state']['type'].title()} in Prefect ({run['state_name']}). The reason stands there:")
         say(f"  {run['state']['message']}")
+        say(f"It would delete {request['summary']['records']:,} records: what it was given is part of the question.")
         say(f"\nSee it:      {server}/v2/runs/flow-run/{run['id']}")
         say(f"Approve it:  {self.by_hand()}")
 
@@ -201,12 +203,12 @@ class Demo:
             "It has to stop before the step delete_cancelled: see policy.yaml.",
         )
 
-    def open_request(self) -> str:
-        """The id of the one open approval request."""
+    def open_request(self) -> Any:
+        """The one open approval request, as the command line tells it."""
         requests = json.loads(self.must("approvals", "list", "--format", "json").stdout)["requests"]
         if len(requests) != 1:
             raise DemoFailed(f"{len(requests)} approval requests are open", "There must be one.")
-        return str(requests[0]["request_id"])
+        return requests[0]
 
     def by_hand(self) -> str:
         """The command with which anyone could approve from another terminal."""
