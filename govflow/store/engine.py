@@ -71,7 +71,7 @@ def explain(error: BaseException, what: str) -> NoReturn:
         mend = "The file is no SQLite database or is damaged; set another path or restore a backup."
     elif "full" in lowered or "no space" in lowered:
         mend = "Free space on the disk; nothing that was acknowledged is lost."
-    elif any(hint in lowered for hint in _READ_ONLY_HINTS):
+    elif isinstance(cause, OSError) or any(hint in lowered for hint in _READ_ONLY_HINTS):
         mend = "The folder of the database must exist or be creatable, and be writable for this user."
     raise StoreError(f"The governance database cannot be used ({what}): {text}.", mend=mend) from error
 

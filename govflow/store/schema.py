@@ -32,9 +32,9 @@ def upgrade(connection: Connection) -> bool:
     if found == HEAD:
         return False
     # Half a second of imports, needed only when there is something to migrate.
-    from alembic import command  # noqa: PLC0415  # see above
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic import command  # see above
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))

@@ -1,0 +1,95 @@
+"""What is put into stores in these tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding
+from govflow.audit.record import Draft
+from govflow.ir.models import Tier
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def digest(letter: str) -> str:
+    """A digest that tells itself from others."""
+    return "sha256:" + letter * 64
+
+
+def a_draft(event: str = "step.intent", tenant: str = "acme", **more: Any) -> Draft:
+    """A record that could be."""
+    return Draft(event, tenant, more.pop("at", NOW), **more)
+
+
+def a_binding(**changed: Any) -> Binding:
+    """What is approved in these tests."""
+    fields = {
+        "tenant": "acme",
+        "flow": "flights",
+        "run_id": "run-1",
+        "step_id": "flights/delete#0",
+        "ir_hash": digest("a"),
+        "policy_digest": digest("b"),
+        "parameters_digest": digest("c"),
+    }
+    return Binding(**{**fields, **changed})
+
+
+def a_request(request_id: str = "req-1", *, required: int = 1, **changed: Any) -> ApprovalRequest:
+    """A request by ``rita``, open for an hour."""
+    return ApprovalRequest(
+        request_id=request_id,
+        binding=changed.pop("binding", a_binding()),
+        rule=ApprovalRule(name="two-eyes", required=required),
+        requester="rita",
+        tier=Tier.HIGH,
+        policy_rule="bulk-delete",
+        reason="deletes more than 100 records",
+        created_at=NOW,
+        expires_at=changed.pop("expires_at", NOW + timedelta(hours=1)),
+        **changed,
+    )
+
+
+def opened(request: ApprovalRequest) -> Draft:
+    """The record of opening a request."""
+    return a_draft("ir.approval_created", request.binding.tenant)
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Run ``work`` in a forked child, which never comes back into pytest; the child's process id."""
+    child = os.fork()
+    if child == 0:
+        _run_and_leave(work)
+    return child
+
+
+def _run_and_leave(work: Callable[[], object]) -> NoReturn:
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException as error:
+        print(repr(error), file=sys.stderr, flush=True)
+    finally:
+        os._exit(code)
+
+
+def reaped(*children: int) -> list[int]:
+    """Wait for children; their exit codes, -9 for one that was killed."""
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether ``holds`` becomes true in that time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
