@@ -36,7 +36,7 @@ class Bodies:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._normals: dict[int, Normal] = {}
-        self._digests: dict[int, str] = {}
+        self._digests: dict[tuple[int, str], str] = {}
 
     def digest_of(self, value: Value, role: str) -> str:
         """``sha256:`` digest of a callable. ``role`` is what it is to the plan: flow, task or helper."""
@@ -44,12 +44,12 @@ class Bodies:
         if isinstance(value, BoundFunction):
             value = value.function
         if isinstance(value, Function):
-            self._machine.use(value, role)
-            known = self._digests.get(id(value.node))
+            known = self._digests.get((id(value.node), role))
             if known is None:
+                self._machine.use(value, role)
                 reading = _Reading(self._machine, self._normals)
                 reading.function(value)
-                known = self._digests[id(value.node)] = digest(reading.document())
+                known = self._digests[(id(value.node), role)] = digest(reading.document())
             return known
         return digest(self._other(value, role))
 

@@ -97,6 +97,7 @@ class Machine:
         self.bodies: CodeReader
         self._scopes: dict[str, Scope] = {}
         self._stars: dict[str, list[str]] = {}
+        self._relative: dict[str, str] = {}
         self._numbers = 0
 
     # walking
@@ -227,7 +228,10 @@ class Machine:
 
     def relative(self, path: str) -> str:
         """A path of the tree, relative to the folder of the flow's file."""
-        return posixpath.relpath(path, self.folder or ".")
+        known = self._relative.get(path)
+        if known is None:
+            known = self._relative[path] = posixpath.relpath(path, self.folder or ".")
+        return known
 
     def label(self, function: Function) -> str:
         """Name of a function in the plan: with its file, if that is not the flow's own."""

@@ -83,10 +83,10 @@ class ModuleGraph:
                 mend="Mend the syntax error; nothing else in this file can be read.",
                 details={"file": path, "line": error.lineno or 1},
             )
-        except (ValueError, RecursionError, MemoryError) as error:
-            return SourceError(
-                f"{path}: cannot be parsed: {str(error) or type(error).__name__}", details={"file": path}
-            )
+        except (RecursionError, MemoryError):
+            return SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path})
+        except ValueError as error:  # a null byte, before Python 3.12
+            return SourceError(f"{path}: cannot be parsed: {error}", details={"file": path})
         return SourceModule(path, tree, text, _bindings(tree))
 
     # imports

@@ -11,6 +11,9 @@ from __future__ import annotations
 import ast
 import difflib
 import posixpath
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from govflow.errors import FlowNotFound, SourceError
@@ -74,7 +77,11 @@ def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
         SourceError: the file is not there, cannot be decoded, or is not Python.
     """
     path = posixpath.normpath(path)
-    machine = _Session(ModuleGraph(tree)).machine(path)
+    try:
+        with _deep_stack():
+            machine = _Session(ModuleGraph(tree)).machine(path)
+    except RecursionError as error:
+        raise _too_deep(path) from error
     return tuple(found.ref for found in _flows_of(machine, path))
 
 
@@ -94,16 +101,35 @@ def plan_flow(tree: SourceTree, path: str, function: str | None = None) -> Plann
     path = posixpath.normpath(path)
     session = _Session(ModuleGraph(tree))
     try:
-        machine = session.machine(path)
-        chosen = _choose(_flows_of(machine, path), path, function)
-        plan, used = session.plan(machine, chosen.value)
+        with _deep_stack():
+            machine = session.machine(path)
+            chosen = _choose(_flows_of(machine, path), path, function)
+            plan, used = session.plan(machine, chosen.value)
     except RecursionError as error:
-        raise SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path}) from error
+        raise _too_deep(path) from error
     refs = [
         FunctionRef(posixpath.relpath(item.path, posixpath.dirname(path) or "."), item.qualname, item.line, item.role)
         for item in used
     ]
     return PlannedFlow(plan, path, tuple(_distinct(refs)))
+
+
+def _too_deep(path: str) -> SourceError:
+    return SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path})
+
+
+_FRAMES = 4000  # Python frames; no more, or the C stack of the parser of Python 3.11 could overflow
+
+
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Room for helpers inside helpers inside blocks: each takes some ten frames to read."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @dataclass(frozen=True)

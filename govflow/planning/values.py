@@ -184,8 +184,8 @@ class Container(Value):
     exact: bool = True
 
     def add(self, item: Value, key: Value | None = None) -> None:
-        """Put one more item in, once."""
-        if any(item is known for known in self.items) and self.keys is None:
+        """Put one more item in. Where places do not count, not again what was just put in: a loop is read twice."""
+        if not self.exact and self.keys is None and any(_key(item) == _key(known) for known in self.items[-8:]):
             return
         self.items.append(item)
         if self.keys is not None:

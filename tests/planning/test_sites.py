@@ -114,7 +114,8 @@ def test_lambdas_keywords_f_strings_and_walrus() -> None:
                 inc(d)
             partial(add, 1)(y=2)
         """) == [
-        "main/main.<locals>.<lambda>#1/inc#1", "main/inc#1", "main/inc#2", "main/add#1", "main/inc#3", "main/inc#4", "main/add#2",
+        "main/main.<locals>.<lambda>#1/inc#1",
+        "main/inc#1", "main/inc#2", "main/add#1", "main/inc#3", "main/inc#4", "main/add#2",
     ]  # fmt: skip
 
 

@@ -40,7 +40,8 @@ class Calls:
             code = frame.f_code
             if code.co_filename in self.paths:
                 _, end_line, _, end_column = next(islice(code.co_positions(), frame.f_lasti // 2, None))
-                assert end_line is not None and end_column is not None
+                assert end_line is not None
+                assert end_column is not None
                 chain.append((posixpath.relpath(code.co_filename, self.folder or "."), end_line, end_column))
             if code in self.bodies:
                 break
