@@ -12,7 +12,7 @@ value and its salt lie elsewhere and can be erased, and these bytes stay what th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -57,11 +57,11 @@ def make_body(draft: Draft, *, writer: str, writer_seq: int, commitments: Mappin
             raise ValueError("the time of a record needs a time zone")
         at = at.astimezone(UTC)
     body: dict[str, Any] = {
-        # Always microseconds and Z: one moment has one spelling, and text order is time order.
-        "at": at.isoformat(timespec="microseconds")[:-6] + "Z",
+        "at": _spelled(at),
         "event": draft.event,
         "format": FORMAT,
-        "payload": draft.payload,
+        # Canonical by itself, and so in its place: only here can be what orjson would write in another way.
+        "payload": orjson.Fragment(canonical(draft.payload, draft.event + ".payload")),
         "severity": severity_of(draft.event, draft.severity).value,
         "subject": draft.subject,
         "tenant": draft.tenant,
@@ -80,7 +80,16 @@ def make_body(draft: Draft, *, writer: str, writer_seq: int, commitments: Mappin
         body["correlation"] = draft.correlation
     if commitments:
         body["commitments"] = dict(commitments)
-    return canonical(body, draft.event)
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a name that is not text, or not UTF-8: the exact way says which
+        return canonical({**body, "payload": draft.payload}, draft.event)
+
+
+def _spelled(at: datetime) -> str:
+    """Always microseconds and Z: one moment has one spelling, and text order is time order."""
+    text = at.isoformat()
+    return text[:26] + "Z" if at.microsecond else text[:19] + ".000000Z"
 
 
 def commit(value: object, salt: bytes) -> str:

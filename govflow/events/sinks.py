@@ -80,7 +80,7 @@ class FanOut:
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until everything published is delivered or given up, but not longer; whether it is."""
         deadline = time.monotonic() + seconds
-        return all([lane.settled(deadline) for lane in self._lanes])
+        return all(lane.settled(deadline) for lane in self._lanes)
 
     @property
     def lost(self) -> int:
@@ -128,7 +128,7 @@ class _Lane:
             envelope = self._queue.get()
             try:
                 self._sink.send(envelope)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a sink may raise what it likes; it is counted and said
                 self._lose("it failed", error)
             finally:
                 self._queue.task_done()

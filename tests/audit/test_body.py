@@ -7,6 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from govflow.audit.body import commit, make_body, parse_body
 from govflow.audit.record import Draft
@@ -35,6 +38,31 @@ def test_one_moment_has_one_spelling() -> None:
         make_body(Draft("run.opened", "a", at), writer="w", writer_seq=0, commitments={}) for at in (AT, abroad)
     )
     assert here == there
+
+
+@given(
+    st.builds(
+        Draft,
+        event=st.sampled_from(["step.intent", "ir.dag_diff_failed"]),
+        tenant=st.text(),
+        at=st.datetimes(timezones=st.just(UTC)),
+        subject=st.text(),
+        run_id=st.none() | st.text(),
+        step_id=st.none() | st.text(),
+        attempt=st.none() | st.integers(0, 9),
+        payload=st.dictionaries(st.text(), st.floats(-1e15, 1e15) | st.text() | st.none()),
+    )
+)
+def test_a_body_is_canonical_by_an_independent_implementation(draft: Draft) -> None:
+    body = make_body(draft, writer="w", writer_seq=1, commitments={"b": "x", "a": "y"})
+    assert rfc8785.dumps(json.loads(body)) == body
+    assert json.loads(body)["payload"] == draft.payload
+    assert datetime.fromisoformat(json.loads(body)["at"]) == draft.at
+
+
+def test_a_name_that_is_not_text_is_refused_by_name() -> None:
+    with pytest.raises(CanonicalError, match=r"step\.intent\.subject"):
+        make_body(Draft("step.intent", "acme", AT, subject="\ud800"), writer="w", writer_seq=0, commitments={})
 
 
 def test_a_moment_without_a_zone_is_refused() -> None:

@@ -74,7 +74,7 @@ def _run_and_leave(work: Callable[[], object]) -> NoReturn:
     try:
         work()
         code = 0
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # told by the exit code
         print(repr(error), file=sys.stderr, flush=True)
     finally:
         os._exit(code)

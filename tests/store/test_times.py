@@ -1,0 +1,22 @@
+"""Moments keep their microseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from govflow.store.times import micros, moment
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_a_moment_comes_back_as_itself(at: datetime) -> None:
+    assert moment(micros(at)) == at
+    assert moment(micros(at)).tzinfo is UTC
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        micros(datetime(2026, 3, 1))  # noqa: DTZ001  # that is the point
