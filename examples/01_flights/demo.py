@@ -105,6 +105,12 @@ class Demo:
         """Act 1."""
         act(1, "The plan of the flow, read from its source. Nothing of it has run.")
         say(self.must("plan", FLOW).stdout)
+        say("\nWhat each step does, as a hash:")
+        (planned,) = json.loads(self.must("plan", FLOW, "--format", "json").stdout)["flows"]
+        for step in planned["steps"]:
+            say(f"  {step['step_id']:26} {step['step_hash']}")
+        say(f"\n$ govflow lock {FLOW} --approve --as {APPROVER}")
+        say(self.must("lock", FLOW, "--approve", "--as", APPROVER).stdout)
 
     def stop(self) -> None:
         """Act 2: until the run is paused."""
@@ -117,7 +123,10 @@ class Demo:
         request = self.open_request()
         self.request = str(request["request_id"])
         for task in self.stage.prefect("task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"}):
-            say(f"{task['name'].rsplit('-', 1)[0]:18} {task['state_name']}")
+            state = task["state_name"]
+            say(
+                f"{task['name'].rsplit('-', 1)[0]:18} {state if state == 'Completed' else 'waits: its body has not run'}"
+            )
         say(f"\nThe run is {run['state']['type'].title()} in Prefect ({run['state_name']}). The reason stands there:")
         say(f"  {run['state']['message']}")
         say(f"It would delete {request['summary']['records']:,} records: what it was given is part of the question.")
@@ -154,7 +163,9 @@ class Demo:
         old = path.read_text(encoding="utf-8")
         new = old.replace(ANCHOR, ANCHOR + ONE_MORE_DELETE).replace("@flow(", ITS_TASK + "@flow(")
         path.write_text(new, encoding="utf-8")
-        changed = difflib.unified_diff(old.splitlines(), new.splitlines(), "flow.py", "flow.py (edited)", "", "", 0)
+        changed = difflib.unified_diff(
+            old.splitlines(), new.splitlines(), "flow.py", "flow.py (edited)", n=0, lineterm=""
+        )
         say("\n".join(line for line in changed if not line.startswith("@@")))
         refused = self.stage.govflow("check", FLOW)
         say(f"\n$ govflow check {FLOW}")
