@@ -1,7 +1,7 @@
 """The ``govflow`` command: what there is, and how a failure leaves the process.
 
-Commands are registered by name and imported when they are called: ``govflow --help`` imports neither Prefect nor a
-database nor a graph library.
+The files of commands import next to nothing; what a command needs it imports when it is called. So ``govflow --help``
+imports neither Prefect nor a database nor a graph library.
 
 Exit codes: 0 clean; 1 findings, or the answer is no; 2 usage or internal error; 130 interrupted. An internal error
 never exits 0 or 1.
@@ -14,26 +14,34 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from govflow import __version__
+from govflow.cli.approvals import app as approvals
+from govflow.cli.audit import app as audit
+from govflow.cli.check import check
+from govflow.cli.demo import demo
+from govflow.cli.diff import diff
+from govflow.cli.doctor import doctor
+from govflow.cli.lock import lock
+from govflow.cli.plan import plan
 
 CLEAN: Final = 0
-FINDINGS: Final = 1
 ERROR: Final = 2
 INTERRUPTED: Final = 130
 
 _EXAMPLES: Final = """Examples:
 
-  govflow doctor                          is this installation fit to use?
-  govflow plan flows/etl.py               steps, edges, tiers and what the policy says
-  govflow lock flows/                     write govflow.lock: the plans as they are now
-  govflow check flows/                    in CI: exit 1 when code and lock differ
-  govflow approvals list                  questions that wait for a person
-  govflow approvals approve ID --as bob   answer one
-  govflow audit verify                    is the log whole?
+  govflow doctor                         is this installation fit to use?
+  govflow plan flows/etl.py              steps, edges, tiers, what policy says
+  govflow lock flows/                    write govflow.lock, to be reviewed
+  govflow check flows/                   in CI: exit 1 when code and lock differ
+  govflow approvals list                 questions that wait for a person
+  govflow approvals approve ID --as bob  answer one
+  govflow audit verify                   is the log whole?
 
-Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error. GOVFLOW_DEBUG=1 shows tracebacks.
+Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error.
+GOVFLOW_DEBUG=1 shows tracebacks. Settings: docs/settings.md.
 """
 
 
@@ -45,18 +53,13 @@ def make_app() -> App:
         help_epilogue=_EXAMPLES,
         help_format="plaintext",
         version=__version__,
-        default_parameter=None,
+        default_parameter=Parameter(negative=""),
     )
-    room = "govflow.cli"
-    app.command(f"{room}.doctor:doctor", name="doctor", help="Check this installation and say how to mend it.")
-    app.command(f"{room}.demo:demo", name="demo", help="Show a governed flow from end to end, on real data.")
-    app.command(f"{room}.plan:plan", name="plan", help="Show the plan of a flow: steps, edges, tiers, policy verdict.")
-    app.command(f"{room}.lock:lock", name="lock", help="Write govflow.lock; with --approve record the approval.")
-    app.command(f"{room}.diff:diff", name="diff", help="Show what changed: code against lock, or git BASE..HEAD.")
-    app.command(f"{room}.check:check", name="check", help="Everything for CI in one command: drift, tiers, verdicts.")
-    app.command(f"{room}.approvals:app", name="approvals", help="List, show and answer approval requests.")
-    app.command(f"{room}.audit:app", name="audit", help="Verify and read the audit log.")
-    app.register_install_completion_command(help="Install completion for your shell.")
+    for command in (doctor, demo, plan, lock, diff, check):
+        app.command(command, help_format="markdown", help_epilogue="")
+    app.command(approvals)
+    app.command(audit)
+    app.register_install_completion_command(help="Install completion for your shell.", help_epilogue="")
     return app
 
 

@@ -11,7 +11,7 @@ from govflow.cli import session
 if TYPE_CHECKING:
     from govflow.services.decide_approvals import Question
 
-app = App(name="approvals", help="List, show and answer approval requests.", help_format="plaintext")
+app = App(name="approvals", help="List, show and answer approval requests.", help_format="markdown", help_epilogue="")
 
 State = Literal["pending", "approved", "exercised", "denied", "expired", "revoked", "voided", "all"]
 As = Annotated[str, Parameter(name="--as")]
@@ -104,6 +104,36 @@ def deny(
         format: text for people, json for programs.
     """
     return _vote("deny", request, as_, reason, yes, format)
+
+
+@app.command
+def token(request: str, *, as_: As, format: Literal["text", "json"] = "text") -> int:
+    """Make a single-use token with which you answer a request elsewhere, such as in Prefect's Resume form.
+
+    It is good for this person and this request alone, and for one vote. It is shown once and stored nowhere; a new one
+    replaces it. Treat it as a password.
+
+    Example:  govflow approvals token 7c4e2f --as bob
+
+    Args:
+        request: the request's id.
+        as_: your name.
+        format: text for people, json for programs.
+    """
+    import secrets
+    from datetime import UTC, datetime
+
+    from govflow.cli.output import write, write_json
+    from govflow.services.decide_approvals import mint_token
+
+    with session.workspace() as workspace:
+        person = workspace.principal(as_)
+        secret = mint_token(workspace, request, person, datetime.now(UTC), secrets.token_bytes(32))
+    if format == "json":
+        write_json({"request_id": request, "principal": person.name, "token": secret})
+    else:
+        write(secret)
+    return 0
 
 
 def _vote(decision: Literal["approve", "deny"], request_id: str, name: str, reason: str, yes: bool, format: str) -> int:

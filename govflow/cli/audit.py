@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-app = App(name="audit", help="Verify and read the audit log.", help_format="plaintext")
+app = App(name="audit", help="Verify and read the audit log.", help_format="markdown", help_epilogue="")
 
 
 @app.command

@@ -6,10 +6,10 @@ from typing import Literal
 
 
 def doctor(*, format: Literal["text", "json"] = "text") -> int:
-    """Check this installation and say how to mend what is wrong. Changes nothing.
+    """Check this installation and say how to mend what is wrong.
 
-    Looks at Python, the Prefect and FastAPI pair, settings, policy, database, clock and spool. Exit code 1 when
-    something fails.
+    Looks at Python, the Prefect and FastAPI pair, settings, policy, database, clock and spool, and changes nothing.
+    Exit code 1 when something fails.
 
     Example:  govflow doctor --format json
 

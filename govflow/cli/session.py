@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from govflow.cli.failures import report
+
 if TYPE_CHECKING:
+    from govflow.services.plan_flows import Unread
     from govflow.services.workspace import Workspace
 
 
@@ -30,3 +33,9 @@ def workspace(policy: Path | None = None, environment: str | None = None) -> Ite
         yield opened
     finally:
         opened.close()
+
+
+def report_unread(unread: Sequence[Unread]) -> None:
+    """Say on stderr which files of a folder could not be read, and why."""
+    for one in unread:
+        report(one.error)

@@ -62,6 +62,34 @@ def show_request(workspace: Workspace, request_id: str) -> Question:
     return Question(request, tuple(workspace.store.approvals.votes(request_id)))
 
 
+def mint_token(workspace: Workspace, request_id: str, person: Principal, now: datetime, random: bytes) -> str:
+    """A single-use secret with which ``person`` answers this request elsewhere: in Prefect's Resume form, over REST.
+
+    Args:
+        workspace: whose store and tenant.
+        request_id: of a pending request.
+        person: who will answer with it.
+        now: the moment of minting.
+        random: 32 bytes from the system's secure source.
+
+    Returns:
+        The secret. It is stored nowhere, so this is the only time that it can be had.
+
+    Raises:
+        VoteRefused: this person may not answer this request; that it was tried is on record.
+        RequestError: there is no such request.
+    """
+    show_request(workspace, request_id)
+    return workspace.store.tokens.mint(
+        request_id,
+        person.name,
+        selectors=person.selectors(),
+        assurance=str(person.assurance),
+        now=now,
+        random=random,
+    )
+
+
 def decide(
     workspace: Workspace, request_id: str, person: Principal, decision: VoteDecision, reason: str, now: datetime
 ) -> Question:

@@ -1,9 +1,18 @@
-"""What changed between two plans."""
+"""What changed between two plans, with tiers and verdicts before and after."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
 from govflow.ir.changes import PlanDiff
-from govflow.services.describe.escape import plain
+from govflow.services.describe.escape import code, plain, prose
+
+if TYPE_CHECKING:
+    from govflow.services.diff_plans import FlowDiff, StepDelta
+
+_MOST: Final = 400  # lines of one difference in a pull request's comment
 
 
 def diff_text(name: str, diff: PlanDiff) -> str:
@@ -16,20 +25,67 @@ def diff_text(name: str, diff: PlanDiff) -> str:
 
 def diff_markdown(name: str, diff: PlanDiff) -> str:
     """For a pull request: a ``diff`` block, which colours added and removed steps."""
-    from govflow.services.describe.escape import code
-
     if not diff:
         return f"{code(name)}: unchanged\n"
-    lines = [plain(line) for line in diff.lines()]
-    # A fence longer than any in the lines: nothing in them can close the block.
-    longest = max((len(run) for line in lines for run in _runs(line)), default=0)
+    return "\n".join([f"#### {code(name)}", "", *_block(diff.lines())]) + "\n"
+
+
+def flow_diff_text(change: FlowDiff) -> str:
+    """One flow for a terminal: what changed, then what that means."""
+    lines = [f"{plain(change.name)}: {change.kind}{_totals(change)}"]
+    lines += [f"  {plain(line)}" for line in flow_lines(change)]
+    lines += [f"    {plain(line)}" for line in delta_lines(change.deltas)]
+    return "\n".join(lines) + "\n"
+
+
+def flow_diff_markdown(change: FlowDiff) -> str:
+    """One flow for a pull request."""
+    lines = [f"#### {code(change.name)}: {change.kind}{_totals(change)}", ""]
+    if change:
+        lines += _block(flow_lines(change))
+    meaning = delta_lines(change.deltas)
+    if meaning:
+        lines += ["", *(f"- {prose(line)}" for line in meaning)]
+    return "\n".join(lines) + "\n"
+
+
+def flow_lines(change: FlowDiff) -> list[str]:
+    """The difference, line by line; a flow that is on one side only is all of its steps."""
+    if change.diff is not None:
+        return list(change.diff.lines())
+    mark, plan = ("+", change.after) if change.after is not None else ("-", change.before)
+    steps = plan.steps if plan is not None else ()
+    return [f"{mark} {step.step_id}  {step.action} {step.provider} {step.resource}" for step in steps]
+
+
+def delta_lines(deltas: Iterable[StepDelta]) -> list[str]:
+    """What the changes mean, for steps that are new or that are judged otherwise than before, and are not harmless."""
+    lines = []
+    for delta in deltas:
+        was, now = delta.tier
+        if now is None or (delta.tier[0] == now and delta.verdict[0] == delta.verdict[1]):
+            continue
+        if now < 2 and delta.verdict[1] == "pass" and (was is None or was < now):
+            continue
+        tier = f"tier {now}" if was is None else f"tier {was} -> {now}"
+        asks = f", approval rule {delta.approval}" if delta.approval else ""
+        lines.append(f"{delta.step_id}: {tier} ({delta.why}); {delta.verdict[1]} by policy rule {delta.rule}{asks}")
+    return lines
+
+
+def _totals(change: FlowDiff) -> str:
+    parts = []
+    for name, (was, now) in (("tier", change.tier), ("verdict", change.verdict)):
+        shown = str(now if was is None else was if now is None or was == now else f"{was} -> {now}")
+        parts.append(f"{name} {shown}")
+    return f" ({', '.join(parts)})"
+
+
+def _block(lines: Sequence[str]) -> list[str]:
+    """A ``diff`` block that nothing in its lines can close. GitHub colours ``!``; it has no colour for ``~``."""
+    shown = [plain(line) for line in lines[:_MOST]]
+    if len(lines) > _MOST:
+        shown.append(f"… {len(lines) - _MOST} more")
+    longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    # GitHub colours "!" lines as changed; "~" has no colour there.
-    shown = [f"! {line[2:]}" if line.startswith(("~ ", "> ")) else line for line in lines]
-    return "\n".join([f"#### {code(name)}", "", f"{fence}diff", *shown, fence]) + "\n"
-
-
-def _runs(line: str) -> list[str]:
-    import re
-
-    return re.findall("`+", line)
+    return [f"{fence}diff", *(f"! {s[2:]}" if s.startswith(("~ ", "> ")) else s for s in shown), fence]

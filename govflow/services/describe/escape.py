@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from govflow.telemetry import redact
 
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:=$^'\"/])")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]#|~$])")
+_LEADING: Final = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))")
+_LINKS: Final = re.compile(r"(?i)(@|:(?=//)|\bwww(?=\.))")  # what becomes a mention or a link by itself
 _TICKS: Final = re.compile(r"`+")
 _SHOWN: Final = 200  # characters of one value
 
@@ -39,7 +41,8 @@ def prose(text: object, limit: int | None = None) -> str:
     """A sentence for Markdown: no markup, no HTML, no link, no mention."""
     line = plain(text, limit)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKUP.sub(r"\\\1", line).replace("@", "@&#8203;")
+    line = _LINKS.sub(r"\1&#8203;", _MARKUP.sub(r"\\\1", line))
+    return _LEADING.sub(r"\1&#8203;\2", line)
 
 
 def code(text: object, *, cell: bool = False, limit: int | None = None) -> str:

@@ -106,7 +106,7 @@ def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
     ]
     for row in plan_rows(plan, assessment):
         names = [code(row[key], cell=True, limit=120) for key in ("action", "provider", "resource")]
-        after = ", ".join(code(edge["step_id"], cell=True) for edge in row["after"]) or "-"
+        after = ", ".join(_linked(edge) for edge in row["after"]) or "-"
         cells = [
             code(row["step_id"], cell=True),
             _tier(row["tier"]),
@@ -178,6 +178,10 @@ def _after(edges: Iterable[dict[str, str]]) -> str:
     for edge in edges:
         kinds.setdefault(edge["step_id"], set()).add(edge["kind"])
     return ", ".join(plain(name) + ("" if "data" in held else " (order)") for name, held in kinds.items())
+
+
+def _linked(edge: dict[str, str]) -> str:
+    return code(edge["step_id"], cell=True) + (" (order)" if edge["kind"] == EdgeKind.ORDER else "")
 
 
 def _tier(number: int) -> str:
