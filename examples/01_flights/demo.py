@@ -123,10 +123,8 @@ class Demo:
         request = self.open_request()
         self.request = str(request["request_id"])
         for task in self.stage.prefect("task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"}):
-            state = task["state_name"]
-            say(
-                f"{task['name'].rsplit('-', 1)[0]:18} {state if state == 'Completed' else 'waits: its body has not run'}"
-            )
+            state = task["state_name"] if task["state_name"] == "Completed" else "waits: its body has not run"
+            say(f"{task['name'].rsplit('-', 1)[0]:18} {state}")
         say(f"\nThe run is {run['state']['type'].title()} in Prefect ({run['state_name']}). The reason stands there:")
         say(f"  {run['state']['message']}")
         say(f"It would delete {request['summary']['records']:,} records: what it was given is part of the question.")
