@@ -84,6 +84,13 @@ class Approvals:
         with self._db.reading() as connection:
             return [requests.request_of(row) for row in connection.execute(statement).mappings()]
 
+    def of_step(self, tenant: str, run_id: str, step_id: str) -> Requests:
+        """Every request ever opened for a step of a run, whatever its map index, newest first."""
+        where = (REQUEST.c.tenant == tenant, REQUEST.c.run_id == run_id, REQUEST.c.step_id == step_id)
+        statement = select(REQUEST).where(*where).order_by(REQUEST.c.ordinal.desc())
+        with self._db.reading() as connection:
+            return [requests.request_of(row) for row in connection.execute(statement).mappings()]
+
     def votes(self, request_id: str) -> Votes:
         """The votes that count, first cast first."""
         with self._db.reading() as connection:

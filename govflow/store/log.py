@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -37,17 +38,20 @@ class Pending(NamedTuple):
     values: tuple[tuple[str, bytes, str], ...] = ()
 
 
-def sequence(db: Database, batch: Sequence[Pending]) -> dict[tuple[str, int], int]:
+def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = ()) -> dict[tuple[str, int], int]:
     """Append records to the logs of their tenants, in the order given. Inside the caller's transaction.
 
-    A record that is in the log already is left out, so that what was spooled may be handed in again.
+    Args:
+        db: where.
+        spooled: may be in the log already, and are left out then: a spool may be handed in again.
+        fresh: come after them, and are known not to be there.
 
     Returns:
         The place of each record that was appended, by writer and writer's number.
     """
     places: dict[tuple[str, int], int] = {}
     by_tenant: dict[str, list[Pending]] = {}
-    for record in _unknown(db, batch):
+    for record in chain(_unknown(db, spooled), fresh):
         by_tenant.setdefault(record.tenant, []).append(record)
     for tenant, records in by_tenant.items():
         size, last, tree = _end(db, tenant)

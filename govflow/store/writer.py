@@ -96,6 +96,7 @@ class Writer:
         self._stop = threading.Event()
         self._flusher: threading.Thread | None = None
         self._complained = False
+        self._seen: dict[Path, tuple[int, int, int]] = {}
 
     def append(self, draft: Draft, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
@@ -158,7 +159,7 @@ class Writer:
             drained = len(batch)
             sequenced = True
             mine = self._numbered(entered[0].drafts)
-            places = sequence(self._db, [*batch, *mine])
+            places = sequence(self._db, batch, mine)
             entered[0].acks = [
                 Ack(one.writer, one.writer_seq, durable, places[one.writer, one.writer_seq]) for one in mine
             ]
@@ -259,7 +260,11 @@ class Writer:
         own = self._spool.path if self._spool else None
         for path in others(folder, own):
             try:
-                self._drain(path)
+                state = path.stat()
+                seen = (state.st_ino, state.st_size, state.st_mtime_ns)
+                if self._seen.get(path) != seen:  # else nothing was added since it was drained
+                    self._drain(path)
+                    self._seen[path] = seen
             except FileNotFoundError:
                 continue  # someone else was quicker
             except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import stat
 import threading
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from govflow.audit.record import Ack, Draft
 from govflow.events.envelope import Envelope, envelope_of
 from govflow.events.sinks import FanOut, JsonlSink, ListSink
 from govflow.store import Store
-from tests.store.things import eventually
+from tests.store.things import eventually, forked, reaped
 
 
 def an_envelope(n: int = 0) -> Envelope:
@@ -104,9 +103,10 @@ def test_publishing_works_after_a_fork(tmp_path: Path) -> None:
     fan_out = FanOut([JsonlSink(path)])
     fan_out.publish(an_envelope(0))
     assert fan_out.flush()
-    child = os.fork()
-    if child == 0:
+
+    def child() -> None:
         fan_out.publish(an_envelope(1))
-        os._exit(0 if fan_out.flush() else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert fan_out.flush()
+
+    assert reaped(forked(child)) == [0]
     assert len(path.read_text().splitlines()) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,9 @@ def test_a_migrated_database_has_the_tables_of_the_models(template: Path) -> Non
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "half.db"
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE approved_plan (mine TEXT)")  # in the way of the migration's own
     with pytest.raises(StoreError, match="approved_plan"):
         Database(path)
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         assert [row[0] for row in other.execute("SELECT name FROM sqlite_master")] == ["approved_plan"]

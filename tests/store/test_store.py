@@ -203,11 +203,9 @@ def test_a_closed_store_acknowledges_nothing(url: str) -> None:
             store.append(a_draft(), durable=durable)
 
 
-def test_a_database_that_is_gone_acknowledges_nothing_durable(store: Store, url: str) -> None:
+def test_a_database_that_is_gone_acknowledges_nothing_durable(store: Store, raw: sqlite3.Connection) -> None:
     store.append(a_draft(), durable=True)
-    path = url.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as other:
-        other.execute("DROP TABLE audit_head")
+    raw.execute("DROP TABLE audit_head")
     with pytest.raises(StoreError, match="audit_head"):
         store.append(a_draft(), durable=True)
 

@@ -13,7 +13,8 @@ from govflow.store.times import micros, moment
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_moment_comes_back_as_itself(at: datetime) -> None:
-    assert moment(micros(at)) == at
+    # Not `== at`: Python holds an hour that a clock change repeats unequal to every moment of another zone.
+    assert moment(micros(at)) == at.astimezone(UTC)
     assert moment(micros(at)).tzinfo is UTC
 
 

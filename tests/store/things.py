@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -63,7 +64,9 @@ def opened(request: ApprovalRequest) -> Draft:
 
 def forked(work: Callable[[], object]) -> int:
     """Run ``work`` in a forked child, which never comes back into pytest; the child's process id."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside the flusher's thread
+        child = os.fork()
     if child == 0:
         _run_and_leave(work)
     return child
