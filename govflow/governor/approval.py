@@ -6,7 +6,7 @@ the automatic retries that the plan declares. Anything else asks again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from govflow.governor.assess import StepAssessment
 from govflow.governor.explain import decided_against, details_of, reason_of
 from govflow.governor.port import Command, Steps
 from govflow.governor.run import GovernedRun, Permit
+from govflow.ir.models import Multiplicity
 
 OPEN = (RequestState.PENDING, RequestState.APPROVED)
 
@@ -29,7 +30,7 @@ class Asked:
 
     permit: Permit
     assessment: StepAssessment
-    map_index: int | None
+    task_run_id: str
     bound: Mapping[str, Any]  # JSON values
 
 
@@ -39,7 +40,18 @@ def approval(run: GovernedRun, asked: Asked, new_id: str) -> Steps[ApprovalReque
     Raises:
         Refused: denied, expired, revoked, or it could not be claimed.
     """
-    binding = _binding(run, asked)
+    binding = yield from _bind(run, asked)
+    standing = run.facts.refused.get((binding.step_id, binding.map_index))
+    if standing is not None:
+        raise standing  # an automatic retry does not ask the same people the same question again
+    try:
+        return (yield from _approved(run, asked, binding, new_id))
+    except Refused as refused:
+        run.facts.refused[binding.step_id, binding.map_index] = refused
+        raise
+
+
+def _approved(run: GovernedRun, asked: Asked, binding: Binding, new_id: str) -> Steps[ApprovalRequest]:
     note = ""
     known: list[ApprovalRequest] = yield Command(
         lambda port: port.requests(binding.tenant, binding.run_id, binding.step_id, binding.map_index)
@@ -60,19 +72,40 @@ def approval(run: GovernedRun, asked: Asked, new_id: str) -> Steps[ApprovalReque
     return (yield from _wait_and_claim(run, asked, latest))
 
 
-def _binding(run: GovernedRun, asked: Asked) -> Binding:
-    facts = run.facts
+def _bind(run: GovernedRun, asked: Asked) -> Steps[Binding]:
+    facts, step = run.facts, asked.permit.step
     salt = run.row.salt if run.row is not None else b""
-    return Binding(
+    binding = Binding(
         tenant=facts.ground.tenant,
         flow=facts.flow,
         run_id=facts.run_id,
-        step_id=asked.permit.step.step_id,
-        map_index=asked.map_index,
+        step_id=step.step_id,
         ir_hash=run.ir_hash,
         policy_digest=facts.ground.engine.digest,
         parameters_digest=parameters_digest(salt, asked.bound),
     )
+    if step.multiplicity is not Multiplicity.MANY:
+        return binding
+    known: list[ApprovalRequest] = yield Command(
+        lambda port: port.requests_of_step(binding.tenant, binding.run_id, binding.step_id)
+    )
+    return binding.model_copy(update={"map_index": _index(run, asked, binding, known)})
+
+
+def _index(run: GovernedRun, asked: Asked, binding: Binding, known: Sequence[ApprovalRequest]) -> int:
+    """Which element of a repeated step this call is.
+
+    Tasks start in any order, also after a restart, so an element is known by its parameters: it takes the index of
+    the request that asked for them, unless another task run of this process has it; else the next free one.
+    """
+    with run.lock:
+        taken = run.indices.setdefault(binding.step_id, {})
+        if asked.task_run_id not in taken:
+            same = [r.binding.map_index for r in known if r.binding.parameters_digest == binding.parameters_digest]
+            free = [index for index in same if index is not None and index not in taken.values()]
+            used = {*taken.values(), *(r.binding.map_index or 0 for r in known)}
+            taken[asked.task_run_id] = free[0] if free else max(used, default=-1) + 1
+        return taken[asked.task_run_id]
 
 
 def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: str) -> Steps[ApprovalRequest]:
@@ -107,7 +140,7 @@ def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: st
         "ir_hash": run.ir_hash,
         "policy_digest": binding.policy_digest,
         "parameters_digest": binding.parameters_digest,
-        "map_index": asked.map_index,
+        "map_index": binding.map_index,
         "expires_at": request.expires_at.isoformat(),
         "note": note,
     }

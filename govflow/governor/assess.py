@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from govflow.identity import Principal
 from govflow.ir.models import Multiplicity, Plan, Step, StepKind, Tier
@@ -128,8 +128,13 @@ def reads_parameters(step: Step, ground: Ground) -> frozenset[str] | None:
             if not rest:
                 return None
             names.add(rest.partition(".")[0])
-    names.update(path.partition(".")[0] for path in ground.tiers.reads)
+    facts = TierFacts(step.action, step.provider, step.resource, step.callee, ground.environment, declared=step.tier)
+    names.update(path.partition(".")[0] for path in ground.tiers.reads_of(facts))
     return frozenset(names)
+
+
+EFFECTLESS: Final = frozenset({"task:execute", "flow:execute"})
+"""What steps do whose effect is not known: a map of them is many computations, not many records."""
 
 
 def _records(step: Step, values: Mapping[str, Any], fan_out: int | None) -> int | None:
@@ -137,6 +142,8 @@ def _records(step: Step, values: Mapping[str, Any], fan_out: int | None) -> int 
     if isinstance(declared, str):
         names = placeholders(declared)
         declared = values.get(names[0]) if names else None
+    if step.action in EFFECTLESS:
+        fan_out = None
     numbers = [n for n in (declared, fan_out) if isinstance(n, int) and not isinstance(n, bool)]
     return max(numbers, default=None)
 

@@ -68,6 +68,9 @@ class Port(Protocol):
     def requests(self, tenant: str, run_id: str, step_id: str, map_index: int | None) -> list[ApprovalRequest]:
         """Approval requests for one call, newest first."""
 
+    def requests_of_step(self, tenant: str, run_id: str, step_id: str) -> list[ApprovalRequest]:
+        """Approval requests for every map index of a step, newest first."""
+
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
         """Ask people. A request with the same binding that is still open is returned instead."""
 

@@ -38,6 +38,8 @@ class RunFacts:
     attempt: int = 1
     locked: ApprovedPlan | None = None  # from a lock file: the left side of the diff in observe mode
     parent_run_id: str | None = None
+    refused: dict[tuple[str, int | None], Refused] = field(default_factory=dict)
+    """Answers that stand in this process: neither a retry of a task nor one of the flow asks the same people again."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class GovernedRun:
     stopped: Refused | None = None  # observe mode: why enforce mode would not have let the run start
     called: set[str] = field(default_factory=set)  # step ids that a call reached
     counts: dict[str, set[str]] = field(default_factory=dict)  # step id → task run ids
-    refused: dict[tuple[str, int | None], Refused] = field(default_factory=dict)  # answers that stand in this process
+    indices: dict[str, dict[str, int]] = field(default_factory=dict)  # repeated step → task run id → map index
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

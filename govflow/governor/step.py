@@ -34,7 +34,6 @@ class Call:
     callee: str  # for people
     task_run_id: str
     attempt: int = 1
-    map_index: int | None = None
     fan_out: int | None = None  # elements of the map that this call belongs to
     unbound: str | None = None  # why this body is not the one that was bound; None when it is
     parameters: Callable[[], Mapping[str, Any]] = dict  # bound parameters, made only when something reads them
@@ -91,8 +90,8 @@ def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
     call, permit = grant.call, grant.permit
     payload: dict[str, Any] = dict(permit.intent) if permit else {"mode": run.facts.ground.mode}
     payload["task_run_id"] = call.task_run_id
-    if call.map_index is not None:
-        payload["map_index"] = call.map_index
+    if grant.request is not None and grant.request.binding.map_index is not None:
+        payload["map_index"] = grant.request.binding.map_index
     if grant.assessment is not None and permit is not None and grant.assessment is not permit.assessment:
         payload.update(
             tier=int(grant.tier), verdict=str(grant.assessment.verdict), rule=grant.assessment.decision.rule
@@ -109,7 +108,7 @@ def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
 
 def outcome_draft(run: GovernedRun, grant: Grant, at: datetime, failed: str | None) -> Draft:
     """The record that is written after the body. ``failed`` is the type of its exception: its text may hold data."""
-    payload = {"task_run_id": grant.call.task_run_id, "state": "failed" if failed else "completed"}
+    payload = {"task_run_id": grant.call.task_run_id, "state": "failed" if failed else "succeeded"}
     if failed:
         payload["error"] = failed
     severity = Severity.WARNING if failed else Severity.INFO
@@ -145,7 +144,7 @@ def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
     draft = outcome_draft(run, grant, now, failed)
     yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
     if grant.request is not None:
-        request_id, outcome = grant.request.request_id, "failed" if failed else "completed"
+        request_id, outcome = grant.request.request_id, "failed" if failed else "succeeded"
         yield Command(lambda port: port.outcome(request_id, outcome))
 
 
@@ -158,18 +157,11 @@ def _decide(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
         raise refusal(permit.step, assessment, run.facts.ground)
     if verdict is Verdict.PASS:
         return Grant(permit, call, assessment, bound=bound)
-    standing = run.refused.get((permit.step.step_id, call.map_index))
-    if standing is not None:
-        raise standing  # an automatic retry does not ask the same people the same question again
     if not run.enforce:
         stop = Denied(f"Rule {assessment.decision.rule!r} asks for approval; observe mode does not stop.")
         yield from _record_stop(run, call, stop)
         return Grant(permit, call, assessment, would_stop=stop, bound=bound)
-    try:
-        request = yield from approval(run, Asked(permit, assessment, call.map_index, bound), new_id)
-    except Refused as refused:
-        run.refused[permit.step.step_id, call.map_index] = refused
-        raise
+    request = yield from approval(run, Asked(permit, assessment, call.task_run_id, bound), new_id)
     return Grant(permit, call, assessment, request, bound=bound)
 
 

@@ -77,13 +77,11 @@ class TaskBody:
         if context is None or not own:
             return active, self._around(active)
         task_run = context.task_run
-        key = str(task_run.dynamic_key)
         return active, Call(
             step_ids=self.step_ids,
             callee=self.__name__,
             task_run_id=str(task_run.id),
             attempt=task_run.run_count,
-            map_index=int(key) if self._repeats(active) and key.isdigit() else None,
             fan_out=self.fan_out,
             unbound=self._unbound(active),
             parameters=functools.partial(self._bound_parameters, args, kwargs),
@@ -92,10 +90,6 @@ class TaskBody:
     def _around(self, active: Active) -> Call:
         """A call of the function itself, past its task: planned nowhere."""
         return Call(step_ids=UNMARKED, callee=f"{self.__name__}.fn", task_run_id=f"direct-{uuid4()}")
-
-    def _repeats(self, active: Active) -> bool:
-        permits = active.run.permits
-        return any(s in permits and permits[s].step.multiplicity == "many" for s in self.step_ids)
 
     def _unbound(self, active: Active) -> str | None:
         name = active.bound.name_of(self.fn)

@@ -116,6 +116,7 @@ class FlowBody:
             attempt=flow_run.run_count or 1,
             locked=locked_plan(workspace.settings, flow.name),
             parent_run_id=parent.run.facts.run_id if parent else None,
+            refused=RUNTIME.refused(run_id),
         )
         call = None
         if parent is not None:

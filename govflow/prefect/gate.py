@@ -17,10 +17,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.exceptions import ObjectNotFound
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.states import Paused, Running, State
 
@@ -86,6 +86,7 @@ class _Question:
         self._client = client
         self._keys: dict[str, str] | None = None
         self._said = ""  # what became of the last answer
+        self._resumed = 0  # times that this run went from Paused to Running
 
     def stand(self) -> ApprovalRequest:
         publish_question(self._request, self._run)
@@ -153,6 +154,7 @@ class _Question:
 
     def _take_answer(self, state: State[Any]) -> None:
         """Somebody resumed, or forced a state: read what they left, and let the store judge it."""
+        self._resumed += 1
         answer = self._letter()
         if answer is None:
             self._said = f"The run was set {state.name} without an answer; that is no approval."
@@ -169,10 +171,10 @@ class _Question:
             return None
         try:
             raw = self._client.read_flow_run_input(self._run, self._keys["response"])
-        except ObjectNotFound:
-            return None
-        finally:
-            self._forget()
+        except httpx.HTTPStatusError as error:
+            _unless_absent(error)
+            raw = ""
+        self._forget()
         return read_answer(raw)
 
     def _put(self, key: str, value: object) -> None:
@@ -184,8 +186,8 @@ class _Question:
         for key in (keys or {}).values():
             try:
                 self._client.delete_flow_run_input(self._run, key)
-            except ObjectNotFound:
-                continue
+            except httpx.HTTPStatusError as error:
+                _unless_absent(error)
 
     def _lower(self, current: ApprovalRequest) -> None:
         """Take the question down: the run goes on, to run the step or to say why it does not."""
@@ -194,12 +196,29 @@ class _Question:
                 if self._letter() is not None:
                     self._said = ""
                 state = self._client.read_flow_run(self._run).state
-                if state is None or not state.is_paused():
-                    return
-                message = f"Request {current.request_id} is {current.state}."
-                result = self._client.set_flow_run_state(self._run, Running(message=message))
-                if result.status is SetStateStatus.ACCEPT:
-                    return
+                if state is not None and state.is_paused():
+                    message = f"Request {current.request_id} is {current.state}."
+                    result = self._client.set_flow_run_state(self._run, Running(message=message))
+                    if result.status is not SetStateStatus.ACCEPT:
+                        continue
+                    self._resumed += 1
+                self._give_back_retries()
+                return
             except Exception as error:  # noqa: BLE001 - the decision stands in the store; the page may lag behind it
                 _log.warning("gate.retry", reason=f"{type(error).__name__}: {error}")
             time.sleep(min(0.1 * (attempt + 1), 2.0))
+
+    def _give_back_retries(self) -> None:
+        """Prefect counts every change to Running as an attempt of the flow; waiting for people is none."""
+        flow_run = self._client.read_flow_run(self._run)
+        policy, resumed = flow_run.empirical_policy, self._resumed
+        if policy.retries and resumed:
+            more = policy.model_copy(update={"retries": policy.retries + resumed})
+            self._client.update_flow_run(self._run, empirical_policy=more)
+        self._resumed = 0
+
+
+def _unless_absent(error: httpx.HTTPStatusError) -> None:
+    """Pass over the answer that there is no such input."""
+    if error.response.status_code != httpx.codes.NOT_FOUND:
+        raise error

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govflow.errors import GovflowError
+from govflow.errors import GovflowError, Refused
 from govflow.governor.port import Port
 from govflow.governor.run import GovernedRun
 from govflow.prefect.binding import Bound, bind
@@ -36,6 +36,7 @@ class Runtime:
         self._workspace: Workspace | None = None
         self._failure: GovflowError | None = None
         self._bound: dict[int, tuple[Any, Any, Bound]] = {}
+        self._refused: dict[str, dict[tuple[str, int | None], Refused]] = {}
 
     def workspace(self) -> Workspace:
         """Settings, policy and store of this process, read at the first governed run.
@@ -60,6 +61,11 @@ class Runtime:
             workspace, self._workspace, self._failure = self._workspace, None, None
         if workspace is not None:
             workspace.close()
+
+    def refused(self, run_id: str) -> dict[tuple[str, int | None], Refused]:
+        """The answers that stand for a run in this process, over the attempts of its flow."""
+        with self._lock:
+            return self._refused.setdefault(run_id, {})
 
     def bound(self, fn: Any) -> Bound:
         """The plan of a flow function, made once for each function object and code."""

@@ -80,12 +80,19 @@ class StorePort:
             _log.warning("store.unavailable", reason=error.message)
 
     def save_run(
-        self, run_id: str, tenant: str, flow: str, ir_hash: str, policy_digest: str, requester: str, permit: Mapping[str, Any]
+        self,
+        run_id: str,
+        tenant: str,
+        flow: str,
+        ir_hash: str,
+        policy_digest: str,
+        requester: str,
+        permit: Mapping[str, Any],
     ) -> RunRow:
         """Record the run, with fresh salt when it is new."""
-        salt = secrets.token_bytes(32)
+        salt = secrets.token_hex(32)
         try:
-            row, existed = self.store.runs.save(
+            row = self.store.runs.save(
                 run_id=run_id,
                 tenant=tenant,
                 flow=flow,
@@ -93,15 +100,15 @@ class StorePort:
                 policy_digest=policy_digest,
                 requester=requester,
                 opened_at=self.now(),
-                permit=dict(permit),
-                salt=salt,
+                permit={"steps": dict(permit), "salt": salt},
             )
         except StoreError as error:
             if not self._tolerant:
                 raise
             _log.warning("store.unavailable", reason=error.message)
-            return RunRow(run_id, ir_hash, salt, opened_before=False)
-        return RunRow(row.run_id, row.ir_hash, row.salt, opened_before=existed)
+            return RunRow(run_id, ir_hash, bytes.fromhex(salt), opened_before=False)
+        known = str(row.permit["salt"])
+        return RunRow(row.run_id, row.ir_hash, bytes.fromhex(known), opened_before=known != salt)
 
     def rule(self, name: str | None, tier: Tier) -> ApprovalRule:
         """The approval rule to use."""
@@ -110,6 +117,10 @@ class StorePort:
     def requests(self, tenant: str, run_id: str, step_id: str, map_index: int | None) -> list[ApprovalRequest]:
         """Requests for one call, newest first."""
         return list(self.store.approvals.find(tenant, run_id, step_id, map_index))
+
+    def requests_of_step(self, tenant: str, run_id: str, step_id: str) -> list[ApprovalRequest]:
+        """Requests for every map index of a step, newest first."""
+        return list(self.store.approvals.of_step(tenant, run_id, step_id))
 
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
         """Open a request, or return the open one with the same binding."""
