@@ -147,11 +147,13 @@ class Demo:
             say(self.must("approvals", answer, self.request, "--as", APPROVER).stdout)
         code = self.end_of_run()
         after = self.rows()
-        say(f"The run ended with exit code {code}:")
-        say(self.stage.last_lines("run.log"))
+        (ended,) = self.stage.prefect("flow_runs/filter", {})
+        say(f"The run ended {ended['state_name']} with exit code {code}. {ended['state'].get('message') or ''}")
+        if code == 0:
+            say(self.stage.last_lines("run.log", 3))
         say(f"Rows in the warehouse: {before:,} before, {after:,} after; {before - after:,} were deleted.")
         if code != (1 if answer == "deny" else 0):
-            raise DemoFailed(f"the run ended with {code}", "Its last lines stand above.")
+            raise DemoFailed(f"its last lines are:\n{self.stage.last_lines('run.log')}", "Try `govflow doctor`.")
 
     def edit(self) -> None:
         """Act 4."""

@@ -117,10 +117,10 @@ class Stage:
         self._exit.callback(_end, process)
         return process
 
-    def last_lines(self, log: str) -> str:
+    def last_lines(self, log: str, number: int = LAST_LINES) -> str:
         """The end of a process's output, indented."""
         lines = (self.home / log).read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
+        return "\n".join(f"    {line}" for line in lines[-number:])
 
     def govflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the ``govflow`` command to its end."""
