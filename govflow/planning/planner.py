@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from govflow.errors import FlowNotFound, SourceError
 from govflow.ir.hashing import plan_hash
 from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
-from govflow.planning import expressions, statements  # noqa: F401 # they fill the machine's tables
+from govflow.planning import definitions, expressions, statements  # noqa: F401 # they fill the machine's tables
 from govflow.planning.bodies import Bodies
 from govflow.planning.calls import described
 from govflow.planning.hooks import hook_steps

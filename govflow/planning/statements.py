@@ -8,47 +8,30 @@ from typing import Any, TypeVar
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
-from govflow.planning.expressions import bind_target, make_function, qualified
-from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Frame, Machine
+from govflow.planning.expressions import bind_target
+from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Machine
 from govflow.planning.members import attribute, iterate
 from govflow.planning.modules import is_main_guard
-from govflow.planning.scopes import Scope
 from govflow.planning.values import (
-    NO_DEPS,
     NONE,
     BoundFunction,
-    ClassValue,
-    Constant,
     Container,
     Data,
-    Decorator,
     External,
-    FlowValue,
-    Function,
-    HookPoint,
-    Imported,
     Instance,
-    ModuleRef,
-    Origin,
-    Partial,
-    TaskValue,
     Value,
     deps_of,
     join,
 )
-from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, SUPPRESS, TASK_MAKERS
+from govflow.planning.vocabulary import SUPPRESS
 
 _Handler = TypeVar("_Handler", bound=Callable[[Machine, Any], int])
-_BINDINGS = {
-    "builtins.staticmethod": "static",
-    "builtins.classmethod": "class",
-    "builtins.property": "property",
-    "functools.cached_property": "property",
-}
 _TWICE_READ = 3  # loops nested deeper are read once: a third round of a third loop finds nothing new
 
 
-def _runs(*kinds: type[ast.AST]) -> Callable[[_Handler], _Handler]:
+def runs(*kinds: type[ast.AST]) -> Callable[[_Handler], _Handler]:
+    """Register what runs statements of these kinds."""
+
     def register(handler: _Handler) -> _Handler:
         for kind in kinds:
             STATEMENTS[kind] = handler
@@ -57,13 +40,13 @@ def _runs(*kinds: type[ast.AST]) -> Callable[[_Handler], _Handler]:
     return register
 
 
-@_runs(ast.Expr)
+@runs(ast.Expr)
 def _expression(machine: Machine, node: ast.Expr) -> int:
     machine.evaluate(node.value)
     return NEXT
 
 
-@_runs(ast.Assign)
+@runs(ast.Assign)
 def _assign(machine: Machine, node: ast.Assign) -> int:
     value = machine.evaluate(node.value)
     for target in node.targets:
@@ -71,14 +54,14 @@ def _assign(machine: Machine, node: ast.Assign) -> int:
     return NEXT
 
 
-@_runs(ast.AnnAssign)
+@runs(ast.AnnAssign)
 def _annotated(machine: Machine, node: ast.AnnAssign) -> int:
     if node.value is not None:
         bind_target(machine, node.target, machine.evaluate(node.value))
     return NEXT
 
 
-@_runs(ast.AugAssign)
+@runs(ast.AugAssign)
 def _augmented(machine: Machine, node: ast.AugAssign) -> int:
     value = machine.evaluate(node.value)
     before = machine.evaluate(_loaded(node.target))
@@ -103,13 +86,13 @@ def _loaded(target: ast.expr) -> ast.expr:
     return target
 
 
-@_runs(ast.Return)
+@runs(ast.Return)
 def _return(machine: Machine, node: ast.Return) -> int:
     machine.frame.returns.append(NONE if node.value is None else machine.evaluate(node.value))
     return RETURN
 
 
-@_runs(ast.Raise)
+@runs(ast.Raise)
 def _raise(machine: Machine, node: ast.Raise) -> int:
     for part in (node.exc, node.cause):
         if part is not None:
@@ -117,7 +100,7 @@ def _raise(machine: Machine, node: ast.Raise) -> int:
     return RAISE
 
 
-@_runs(ast.Assert)
+@runs(ast.Assert)
 def _assert(machine: Machine, node: ast.Assert) -> int:
     with machine.maybe():  # python -O leaves asserts out
         machine.evaluate(node.test)
@@ -126,17 +109,17 @@ def _assert(machine: Machine, node: ast.Assert) -> int:
     return NEXT
 
 
-@_runs(ast.Break)
+@runs(ast.Break)
 def _break(_: Machine, __: ast.Break) -> int:
     return BREAK
 
 
-@_runs(ast.Continue)
+@runs(ast.Continue)
 def _continue(_: Machine, __: ast.Continue) -> int:
     return CONTINUE
 
 
-@_runs(ast.Global)
+@runs(ast.Global)
 def _global(machine: Machine, node: ast.Global) -> int:
     top = machine.frame.scope
     while top.parent is not None:
@@ -145,7 +128,7 @@ def _global(machine: Machine, node: ast.Global) -> int:
     return NEXT
 
 
-@_runs(ast.Nonlocal)
+@runs(ast.Nonlocal)
 def _nonlocal(machine: Machine, node: ast.Nonlocal) -> int:
     for name in node.names:
         scope = machine.frame.scope.parent
@@ -193,7 +176,7 @@ def always_raises(statements: list[ast.stmt]) -> bool:
     return isinstance(last, ast.Raise)
 
 
-@_runs(ast.If)
+@runs(ast.If)
 def _if(machine: Machine, node: ast.If) -> int:
     if is_main_guard(node.test) and not machine.frame.qualname:
         return machine.execute(node.orelse)
@@ -207,7 +190,7 @@ def _if(machine: Machine, node: ast.If) -> int:
     return _merge(machine, (first, second), complete=True)
 
 
-@_runs(ast.Match)
+@runs(ast.Match)
 def _match(machine: Machine, node: ast.Match) -> int:
     subject = machine.evaluate(node.subject)
     branches, complete = [], False
@@ -259,7 +242,7 @@ def _loop(machine: Machine, body: list[ast.stmt], each: Callable[[], None]) -> i
     return ends
 
 
-@_runs(ast.For, ast.AsyncFor)
+@runs(ast.For, ast.AsyncFor)
 def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
     source = machine.evaluate(node.iter)
 
@@ -270,7 +253,7 @@ def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
     return _after_loop(machine, node.orelse, ends)
 
 
-@_runs(ast.While)
+@runs(ast.While)
 def _while(machine: Machine, node: ast.While) -> int:
     def each() -> None:
         machine.evaluate(node.test)
@@ -295,7 +278,7 @@ def _after_loop(machine: Machine, orelse: list[ast.stmt], ends: int) -> int:
 # exceptions and contexts
 
 
-@_runs(ast.Try, ast.TryStar)
+@runs(ast.Try, ast.TryStar)
 def _try(machine: Machine, node: ast.Try) -> int:
     swallows = any(not always_raises(handler.body) for handler in node.handlers)
     machine.scope.open_branch()
@@ -328,7 +311,7 @@ def _enter(machine: Machine, handler: ast.ExceptHandler) -> None:
         machine.scope.bind(handler.name, Data())
 
 
-@_runs(ast.With, ast.AsyncWith)
+@runs(ast.With, ast.AsyncWith)
 def _with(machine: Machine, node: ast.With | ast.AsyncWith) -> int:
     suppresses = False
     for item in node.items:
@@ -373,119 +356,6 @@ def _leave(machine: Machine, node: ast.expr) -> None:
                     call(machine, found, Arguments(), node)
 
 
-@_runs(ast.Delete)
+@runs(ast.Delete)
 def _delete(_: Machine, __: ast.Delete) -> int:
     return NEXT
-
-
-# definitions
-
-
-@_runs(ast.FunctionDef, ast.AsyncFunctionDef)
-def _define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    value: Value = make_function(machine, node)
-    for decorator in reversed(node.decorator_list):
-        value = _decorate(machine, decorator, value)
-    machine.scope.bind(node.name, value)
-    return NEXT
-
-
-def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
-    decorator = machine.evaluate(node)
-    match decorator:
-        case External(dotted=dotted) if dotted in _BINDINGS:
-            inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
-            if isinstance(inner, Function):
-                inner.binding = _BINDINGS[dotted]  # type: ignore[assignment] # one of the literals
-            return value
-        case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
-            return call(machine, decorator, Arguments([value]), node)
-        case Decorator() | HookPoint() | Partial():
-            return call(machine, decorator, Arguments([value]), node)
-        case Function() | BoundFunction() | Instance() | ClassValue():
-            made = call(machine, decorator, Arguments([value]), node)
-            return made if not isinstance(made, Data | Constant) else value
-        case Data(origin=Origin.HIDDEN, reason=reason):
-            return Data(NO_DEPS, Origin.HIDDEN, f"it is decorated by something that cannot be read: {reason}")
-    return value  # a decorator from outside: it calls what it was given
-
-
-@_runs(ast.ClassDef)
-def _class(machine: Machine, node: ast.ClassDef) -> int:
-    bases = tuple(machine.evaluate(base) for base in node.bases)
-    name = qualified(machine, node.name)
-    cls = ClassValue(node, machine.frame.module, name, {}, bases)
-    frame = machine.frame
-    with machine.inner_scope(Scope(machine.scope, prefix=name, is_class=True)) as scope:
-        machine.frame = Frame(frame.module, frame.qualname, scope, frame.place, frame.returns, frame.yields)
-        machine.execute(node.body)
-        machine.frame = frame
-    cls.members.update(scope.names())
-    for member in cls.members.values():
-        inner = member.fn if isinstance(member, TaskValue | FlowValue) else member
-        if isinstance(inner, Function) and inner.owner is None:
-            inner.owner = cls
-    machine.scope.bind(node.name, cls)
-    return NEXT
-
-
-# imports
-
-
-@_runs(ast.Import)
-def _import(machine: Machine, node: ast.Import) -> int:
-    path = machine.frame.module.path
-    for alias in node.names:
-        first = alias.name.partition(".")[0]
-        whole = machine.graph.find(path, 0, alias.name)
-        if alias.asname is not None:
-            value: Value = whole or External(alias.name)
-        elif whole is None:
-            value = machine.graph.find(path, 0, first) or External(first)
-        else:
-            value = machine.graph.find(path, 0, first) or _folder(whole, alias.name)
-        machine.scope.bind(alias.asname or first, value)
-    return NEXT
-
-
-def _folder(whole: ModuleRef, dotted: str) -> ModuleRef:
-    """The folder without ``__init__.py`` that the first part of a dotted name stands for."""
-    place = whole.folder if whole.folder is not None else (whole.path or "").removesuffix(".py")
-    up = dotted.count(".")
-    return ModuleRef(None, "/".join(place.split("/")[: len(place.split("/")) - up]), dotted.partition(".")[0])
-
-
-@_runs(ast.ImportFrom)
-def _import_from(machine: Machine, node: ast.ImportFrom) -> int:
-    path, dotted = machine.frame.module.path, node.module or ""
-    module = machine.graph.find(path, node.level, dotted)
-    for alias in node.names:
-        if alias.name == "*":
-            _import_star(machine, module, dotted)
-            continue
-        value: Value | None = Imported(module, alias.name) if module is not None else None
-        if value is None:
-            inner = f"{dotted}.{alias.name}" if dotted else alias.name
-            value = machine.graph.find(path, node.level, inner)
-        if value is None:
-            value = (
-                External(f"{dotted}.{alias.name}")
-                if not node.level
-                else Data(NO_DEPS, Origin.HIDDEN, f"the module {'.' * node.level}{dotted} is not in the repository")
-            )
-        machine.scope.bind(alias.asname or alias.name, value)
-    return NEXT
-
-
-def _import_star(machine: Machine, module: ModuleRef | None, dotted: str) -> None:
-    if module is None or module.path is None:
-        machine.star_import(dotted)
-        return
-    names = machine.module_scope(module.path).names()
-    listed = names.get("__all__")
-    public = None
-    if isinstance(listed, Container) and listed.exact:
-        public = {item.value for item in listed.items if isinstance(item, Constant)}
-    for name, value in names.items():
-        if name in public if public is not None else not name.startswith("_"):
-            machine.scope.bind(name, value)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from govflow.ir.models import Plan
 from govflow.planning.planner import plan_flow
 from govflow.planning.sites import SiteIndex
 from govflow.planning.source import MemoryTree
-from tests.planning.toy_engine import run_planned
+from tests.planning import toy_engine
+from tests.planning.pythons import python_of
 
 HEAD = """
 import asyncio
@@ -29,6 +36,40 @@ def add(x, y=0):
 async def later(x):
     return x
 """
+
+
+MINORS = ["3.11", "3.12", "3.13"]
+
+
+@pytest.fixture(params=MINORS, autouse=True)
+def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The interpreter that executes the flows; they are planned by this one."""
+    found = python_of(request.param)
+    if found is None:
+        pytest.skip(f"no Python {request.param} here")
+    monkeypatch.setattr(sys.modules[__name__], "PYTHON", found)
+    return found
+
+
+PYTHON = sys.executable
+
+
+def run_planned(
+    files: Mapping[str, str], path: str, function: str, *args: object
+) -> tuple[list[tuple[str, frozenset[str]]], Plan]:
+    """Plan a flow, execute it for real, and resolve every call that was seen."""
+    plan = plan_flow(MemoryTree(files), path, function).plan
+    index = SiteIndex(plan)
+    if sys.executable == PYTHON:
+        seen: Any = toy_engine.run_flow(files, path, function, *args)
+    else:
+        request = json.dumps({"files": files, "path": path, "function": function, "args": args})
+        done = subprocess.run(
+            [PYTHON, "-I", toy_engine.__file__], input=request, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert not done.returncode, done.stderr
+        seen = json.loads(done.stdout)
+    return [(name, index.resolve([tuple(item) for item in chain])) for name, chain in seen], plan
 
 
 def resolved(body: str, *args: object, head: str = HEAD) -> list[tuple[str, list[str]]]:

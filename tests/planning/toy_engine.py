@@ -1,7 +1,8 @@
 """A toy stand-in for an engine: runs bodies at once and writes down from where each was called.
 
-It reads frames the way the real adapter does, so that the planned call sites can be compared with what the
-interpreter itself reports, on every Python minor, without an engine.
+It reads frames the way the real adapter does, so that planned call sites can be compared with what the interpreter
+itself reports. Standard library only: it runs as a script under every Python minor that is there, reading a request
+from stdin as JSON and writing the calls it saw to stdout.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import inspect
+import json
 import posixpath
 import sys
 from collections.abc import Callable, Mapping
@@ -16,10 +18,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from types import CodeType, ModuleType
 from typing import Any
-
-from govflow.planning.planner import plan_flow
-from govflow.planning.sites import SiteIndex
-from govflow.planning.source import MemoryTree
 
 Chain = list[tuple[str, int, int]]
 
@@ -96,16 +94,8 @@ class Flow:
         return self.fn(*args, **kwargs)
 
 
-def run_planned(
-    files: Mapping[str, str], path: str, function: str, *args: Any, **kwargs: Any
-) -> tuple[list[tuple[str, frozenset[str]]], Any]:
-    """Plan a flow, execute it for real, and resolve every call.
-
-    Returns:
-        For each call, in order, the name of the task and the steps that it may be; and the plan.
-    """
-    plan = plan_flow(MemoryTree(files), path, function).plan
-    index = SiteIndex(plan)
+def run_flow(files: Mapping[str, str], path: str, function: str, *args: Any) -> list[tuple[str, Chain]]:
+    """Execute a flow for real; the name of every task that was called and the frames above the call."""
     calls = Calls(posixpath.dirname(path), frozenset(files))
     modules: dict[str, ModuleType] = {}
 
@@ -118,24 +108,29 @@ def run_planned(
     engine = ModuleType("prefect")
     vars(engine).update(task=decorate(Task), flow=decorate(Flow), unmapped=lambda value: value)
 
+    def file_of(name: str) -> str:
+        return posixpath.join(posixpath.dirname(path), name.replace(".", "/") + ".py")
+
     def load(name: str) -> ModuleType:
         if name not in modules:
             module = modules[name] = ModuleType(name)
-            file = posixpath.join(posixpath.dirname(path), name.replace(".", "/") + ".py")
             vars(module)["__builtins__"] = {**vars(builtins), "__import__": import_toy}
-            exec(compile(files[file], file, "exec", dont_inherit=True), vars(module))
+            exec(compile(files[file_of(name)], file_of(name), "exec", dont_inherit=True), vars(module))
         return modules[name]
 
     def import_toy(name: str, scope: Any = None, local: Any = None, names: Any = (), level: int = 0) -> Any:
         if name == "prefect":
             return engine
-        file = posixpath.join(posixpath.dirname(path), name.replace(".", "/") + ".py")
-        return load(name) if file in files else __import__(name, scope, local, names, level)
+        return load(name) if file_of(name) in files else __import__(name, scope, local, names, level)
 
-    module = load(posixpath.basename(path).removesuffix(".py"))
-    flow = vars(module)[function]
+    flow = vars(load(posixpath.basename(path).removesuffix(".py")))[function]
     calls.bodies.append(flow.fn.__code__)
-    result = flow.fn(*args, **kwargs)
+    result = flow.fn(*args)
     if inspect.iscoroutine(result):
         asyncio.run(result)
-    return [(name, index.resolve(chain)) for name, chain in calls.seen], plan
+    return calls.seen
+
+
+if __name__ == "__main__":
+    request = json.load(sys.stdin)
+    json.dump(run_flow(request["files"], request["path"], request["function"], *request["args"]), sys.stdout)

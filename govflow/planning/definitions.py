@@ -1,0 +1,150 @@
+"""What definitions and imports bind."""
+
+from __future__ import annotations
+
+import ast
+
+from govflow.planning.arguments import Arguments
+from govflow.planning.calls import call
+from govflow.planning.expressions import make_function, qualified
+from govflow.planning.machine import NEXT, Frame, Machine
+from govflow.planning.scopes import Scope
+from govflow.planning.statements import runs
+from govflow.planning.values import (
+    NO_DEPS,
+    BoundFunction,
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    Decorator,
+    External,
+    FlowValue,
+    Function,
+    HookPoint,
+    Imported,
+    Instance,
+    ModuleRef,
+    Origin,
+    Partial,
+    TaskValue,
+    Value,
+)
+from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, TASK_MAKERS
+
+_BINDINGS = {
+    "builtins.staticmethod": "static",
+    "builtins.classmethod": "class",
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+}
+
+
+@runs(ast.FunctionDef, ast.AsyncFunctionDef)
+def _define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    value: Value = make_function(machine, node)
+    for decorator in reversed(node.decorator_list):
+        value = _decorate(machine, decorator, value)
+    machine.scope.bind(node.name, value)
+    return NEXT
+
+
+def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
+    decorator = machine.evaluate(node)
+    match decorator:
+        case External(dotted=dotted) if dotted in _BINDINGS:
+            inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
+            if isinstance(inner, Function):
+                inner.binding = _BINDINGS[dotted]  # type: ignore[assignment] # one of the literals
+            return value
+        case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
+            return call(machine, decorator, Arguments([value]), node)
+        case Decorator() | HookPoint() | Partial():
+            return call(machine, decorator, Arguments([value]), node)
+        case Function() | BoundFunction() | Instance() | ClassValue():
+            made = call(machine, decorator, Arguments([value]), node)
+            return made if not isinstance(made, Data | Constant) else value
+        case Data(origin=Origin.HIDDEN, reason=reason):
+            return Data(NO_DEPS, Origin.HIDDEN, f"it is decorated by something that cannot be read: {reason}")
+    return value  # a decorator from outside: it calls what it was given
+
+
+@runs(ast.ClassDef)
+def _class(machine: Machine, node: ast.ClassDef) -> int:
+    bases = tuple(machine.evaluate(base) for base in node.bases)
+    name = qualified(machine, node.name)
+    cls = ClassValue(node, machine.frame.module, name, {}, bases)
+    frame = machine.frame
+    with machine.inner_scope(Scope(machine.scope, prefix=name, is_class=True)) as scope:
+        machine.frame = Frame(frame.module, frame.qualname, scope, frame.place, frame.returns, frame.yields)
+        machine.execute(node.body)
+        machine.frame = frame
+    cls.members.update(scope.names())
+    for member in cls.members.values():
+        inner = member.fn if isinstance(member, TaskValue | FlowValue) else member
+        if isinstance(inner, Function) and inner.owner is None:
+            inner.owner = cls
+    machine.scope.bind(node.name, cls)
+    return NEXT
+
+
+# imports
+
+
+@runs(ast.Import)
+def _import(machine: Machine, node: ast.Import) -> int:
+    path = machine.frame.module.path
+    for alias in node.names:
+        first = alias.name.partition(".")[0]
+        whole = machine.graph.find(path, 0, alias.name)
+        if alias.asname is not None:
+            value: Value = whole or External(alias.name)
+        elif whole is None:
+            value = machine.graph.find(path, 0, first) or External(first)
+        else:
+            value = machine.graph.find(path, 0, first) or _folder(whole, alias.name)
+        machine.scope.bind(alias.asname or first, value)
+    return NEXT
+
+
+def _folder(whole: ModuleRef, dotted: str) -> ModuleRef:
+    """The folder without ``__init__.py`` that the first part of a dotted name stands for."""
+    place = whole.folder if whole.folder is not None else (whole.path or "").removesuffix(".py")
+    up = dotted.count(".")
+    return ModuleRef(None, "/".join(place.split("/")[: len(place.split("/")) - up]), dotted.partition(".")[0])
+
+
+@runs(ast.ImportFrom)
+def _import_from(machine: Machine, node: ast.ImportFrom) -> int:
+    path, dotted = machine.frame.module.path, node.module or ""
+    module = machine.graph.find(path, node.level, dotted)
+    for alias in node.names:
+        if alias.name == "*":
+            _import_star(machine, module, dotted)
+            continue
+        value: Value | None = Imported(module, alias.name) if module is not None else None
+        if value is None:
+            inner = f"{dotted}.{alias.name}" if dotted else alias.name
+            value = machine.graph.find(path, node.level, inner)
+        if value is None:
+            value = (
+                External(f"{dotted}.{alias.name}")
+                if not node.level
+                else Data(NO_DEPS, Origin.HIDDEN, f"the module {'.' * node.level}{dotted} is not in the repository")
+            )
+        machine.scope.bind(alias.asname or alias.name, value)
+    return NEXT
+
+
+def _import_star(machine: Machine, module: ModuleRef | None, dotted: str) -> None:
+    if module is None or module.path is None:
+        machine.star_import(dotted)
+        return
+    names = machine.module_scope(module.path).names()
+    listed = names.get("__all__")
+    public = None
+    if isinstance(listed, Container) and listed.exact:
+        public = {item.value for item in listed.items if isinstance(item, Constant)}
+    for name, value in names.items():
+        if name in public if public is not None else not name.startswith("_"):
+            machine.scope.bind(name, value)
