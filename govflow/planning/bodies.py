@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from govflow.errors import SourceError
 from govflow.planning.machine import Machine
+from govflow.planning.members import class_member
 from govflow.planning.modules import SourceModule
 from govflow.planning.normal_form import Form, Normal, digest, normalise
 from govflow.planning.values import (
@@ -76,6 +77,7 @@ class _Reading:
         self._normals = normals
         self._numbers: dict[object, int] = {}
         self._definitions: list[list[Any]] = []
+        self._starred: set[str] = set()
 
     def document(self) -> Form:
         """The body is the first definition."""
@@ -94,6 +96,8 @@ class _Reading:
         if function.owner is not None:
             names.update(self._members(function, function.owner))
         self._close(entry, normal, names, function.module)
+        if function.decorators:
+            entry.append([self._statement(function.module, node) for node in function.decorators])
         if number:
             self._machine.use(function, "helper")
         return number
@@ -157,9 +161,29 @@ class _Reading:
         first, _, rest = dotted.partition(".")
         statements = module.bindings.get(first)
         if not statements:
-            return ["global"]
+            return self._from_star(module, dotted)
         explained = [self._binding(module, statement, first, rest) for statement in statements]
         return explained[0] if len(explained) == 1 else ["several", explained]
+
+    def _from_star(self, module: SourceModule, dotted: str) -> Explained:
+        """A name that a star import may bring; else a builtin, or nothing that can be found."""
+        first = dotted.partition(".")[0]
+        for star in reversed(module.stars):
+            found = self._machine.graph.find(module.path, star.level, star.module or "")
+            if found is None or found.path is None or found.path in self._starred:
+                continue
+            try:
+                source = self._machine.graph.load(found.path)
+            except SourceError:
+                continue
+            if first in source.bindings:
+                return self.global_name(source, dotted)
+            self._starred.add(found.path)  # star imports may go round in a circle
+            inner = self._from_star(source, dotted)
+            self._starred.discard(found.path)
+            if inner != ["global"]:
+                return inner
+        return ["global"]
 
     def _binding(self, module: SourceModule, statement: ast.stmt, name: str, rest: str) -> Explained:
         match statement:
@@ -191,8 +215,7 @@ class _Reading:
                 return ["fn", self.function(value.fn)]
             return _named(value)
         if isinstance(value, Function) and value.node is statement:
-            decorators = [self._expression(module, node) for node in statement.decorator_list]
-            return ["function", self.function(value), decorators] if decorators else self.function(value)
+            return self.function(value)
         if isinstance(value, ClassValue) and value.node is statement:
             return self.whole_class(value)
         return self._statement(module, statement)
@@ -206,9 +229,6 @@ class _Reading:
         names = {dotted: self.global_name(module, dotted) for dotted in normal.free}
         self._close(entry, normal, names, module)
         return number
-
-    def _expression(self, module: SourceModule, node: ast.expr) -> Explained:
-        return self._statement(module, node)
 
     def _import(self, module: SourceModule, level: int, dotted: str, name: str | None) -> Explained:
         """An import inside a body: the whole module's meaning is not known, the name's is."""
@@ -234,7 +254,7 @@ class _Reading:
                     module = self._machine.graph.load(found.path)
                 except SourceError:
                     return ["broken"]
-                if first in module.bindings:
+                if first in module.bindings or (module.stars and self._from_star(module, rest) != ["global"]):
                     return self.global_name(module, rest)
             inner = self._machine.graph.submodule(found, first)
             if inner is None:
@@ -251,7 +271,7 @@ class _Reading:
         me, found = slots[0].arg, {}
         for node in ast.walk(function.node):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == me:
-                member = owner.members.get(node.attr)
+                member = class_member(owner, node.attr)
                 if member is not None:
                     found[f"self.{node.attr}"] = self._enclosed(member)
         return found

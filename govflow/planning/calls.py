@@ -10,7 +10,7 @@ from govflow.planning.arguments import Arguments, fill_parameters, literals, nam
 from govflow.planning.containers import call_container_method
 from govflow.planning.machine import Frame, Machine
 from govflow.planning.members import bind, class_member, iterate
-from govflow.planning.normal_form import digest
+from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope
@@ -168,7 +168,7 @@ def run(machine: Machine, runnable: TaskValue | FlowValue, how: str, given: Argu
         order=order,
         parameters=tuple(bound),
         constants=literals(bound, mapped=mapped),
-        many=mapped,
+        many=mapped or runnable.wrapped,
     )
     if place is None:
         if machine.frame.qualname == "":
@@ -266,7 +266,9 @@ def inline(
 def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> Value:
     machine.active[key] = frame
     try:
-        with machine.reading(frame):
+        # A generator runs as far as it is asked to; a decorator from outside calls as often as it likes.
+        often, lazily = function.wrapped, is_generator(function.node)
+        with machine.reading(frame), machine.maybe(when=lazily), machine.repeatedly(when=often):
             if isinstance(function.node, ast.Lambda):
                 frame.returns.append(machine.evaluate(function.node.body))
             else:

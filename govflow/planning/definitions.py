@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from govflow.errors import SourceError
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.expressions import make_function, qualified
@@ -30,7 +31,7 @@ from govflow.planning.values import (
     TaskValue,
     Value,
 )
-from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, TASK_MAKERS
+from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, SINGLE_CALL_DECORATORS, TASK_MAKERS
 
 _BINDINGS = {
     "builtins.staticmethod": "static",
@@ -51,6 +52,15 @@ def _define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> i
 
 def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
     decorator = machine.evaluate(node)
+    made = _decorated(machine, node, decorator, value)
+    inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
+    makes_step = isinstance(made, TaskValue | FlowValue) and not isinstance(value, TaskValue | FlowValue)
+    if isinstance(inner, Function) and not makes_step and not isinstance(decorator, HookPoint):
+        inner.decorators.append(node)
+    return made
+
+
+def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value) -> Value:
     match decorator:
         case External(dotted=dotted) if dotted in _BINDINGS:
             inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
@@ -59,6 +69,8 @@ def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
             return value
         case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
             return call(machine, decorator, Arguments([value]), node)
+        case External(dotted=dotted) if dotted in SINGLE_CALL_DECORATORS:
+            return value
         case Decorator() | HookPoint() | Partial():
             return call(machine, decorator, Arguments([value]), node)
         case Function() | BoundFunction() | Instance() | ClassValue():
@@ -66,7 +78,10 @@ def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
             return made if not isinstance(made, Data | Constant) else value
         case Data(origin=Origin.HIDDEN, reason=reason):
             return Data(NO_DEPS, Origin.HIDDEN, f"it is decorated by something that cannot be read: {reason}")
-    return value  # a decorator from outside: it calls what it was given
+    # A decorator from outside calls what it was given, any number of times.
+    if isinstance(value, Function | TaskValue | FlowValue):
+        value.wrapped = True
+    return value
 
 
 @runs(ast.ClassDef)
@@ -140,7 +155,11 @@ def _import_star(machine: Machine, module: ModuleRef | None, dotted: str) -> Non
     if module is None or module.path is None:
         machine.star_import(dotted)
         return
-    names = machine.module_scope(module.path).names()
+    try:
+        names = machine.module_scope(module.path).names()
+    except SourceError as error:
+        machine.find("module-not-read", error.message, module.path, 1)
+        return
     listed = names.get("__all__")
     public = None
     if isinstance(listed, Container) and listed.exact:

@@ -54,8 +54,14 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return Partial(given.positional[0], tuple(given.positional[1:]), tuple(given.keywords.items()))
     if dotted in words.IMPORT_MODULE:
         return _import_module(machine, given)
-    if last == "wraps":
-        return Data(NO_DEPS, Origin.EXTERNAL)
+    if dotted == "functools.wraps":
+        return External(dotted)
+    if last == "with_options":
+        return Data(NO_DEPS, Origin.HIDDEN, f"{package} is not in the repository and seems to be a task or flow")
+    if last in words.ROUTE_METHODS:
+        return unresolved(machine, node, f"{package} is not in the repository and seems to be a task", given)
+    if dotted.startswith(words.COLLECTION_PREFIX) and last.islower():
+        return unresolved(machine, node, f"{dotted} is not in the repository and may be a task", given)
     escape(machine, dotted, given, node)
     return Data(given.deps(), Origin.EXTERNAL)
 

@@ -151,11 +151,11 @@ class Machine:
         self.optional -= when
 
     @contextmanager
-    def repeatedly(self) -> Iterator[None]:
+    def repeatedly(self, *, when: bool = True) -> Iterator[None]:
         """What is read inside runs any number of times."""
-        self.many += 1
+        self.many += when
         yield
-        self.many -= 1
+        self.many -= when
 
     # modules and names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.machine import Machine
@@ -88,7 +89,7 @@ def bind(machine: Machine, found: Value, owner: Instance, node: ast.AST) -> Valu
             return call(machine, BoundFunction(found, owner), Arguments(), node)
         return BoundFunction(found, owner.cls if found.binding == "class" else owner)
     if isinstance(found, TaskValue | FlowValue) and found.receiver is None and _takes_self(found):
-        return type(found)(found.fn, found.options, owner)
+        return replace(found, receiver=owner)
     return found
 
 

@@ -22,6 +22,7 @@ class SourceModule:
     tree: ast.Module
     source: str
     bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)  # top-level statements that bind or change a name
+    stars: list[ast.ImportFrom] = field(default_factory=list)  # ``from x import *``
 
     @property
     def folder(self) -> str:
@@ -87,7 +88,9 @@ class ModuleGraph:
             return SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path})
         except ValueError as error:  # a null byte, before Python 3.12
             return SourceError(f"{path}: cannot be parsed: {error}", details={"file": path})
-        return SourceModule(path, tree, text, _bindings(tree))
+        bindings = _bindings(tree)
+        stars = [item for item in bindings.pop("*", []) if isinstance(item, ast.ImportFrom)]
+        return SourceModule(path, tree, text, bindings, stars)
 
     # imports
 

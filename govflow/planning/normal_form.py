@@ -76,6 +76,13 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
     return found
 
 
+def is_generator(node: FunctionNode) -> bool:
+    """Whether calling the function gives a generator."""
+    if isinstance(node, ast.Lambda):
+        return False
+    return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in _own_nodes(node.body))
+
+
 def is_text(node: ast.AST) -> bool:
     """Whether a statement is a bare constant: a docstring, a string used as a comment, an ellipsis."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -91,6 +91,8 @@ class Function(Value):
     binding: Literal["", "static", "class", "property"] = ""
     defaults: tuple[Value, ...] = ()
     keyword_defaults: tuple[Value | None, ...] = ()
+    wrapped: bool = False  # by a decorator from outside, which may call it any number of times
+    decorators: list[ast.expr] = field(default_factory=list)  # those that make no task or flow of it
 
 
 @dataclass(eq=False, slots=True)
@@ -100,6 +102,7 @@ class TaskValue(Value):
     fn: Value
     options: Options
     receiver: Value | None = None
+    wrapped: bool = False  # by a decorator from outside, which may call it any number of times
 
 
 @dataclass(eq=False, slots=True)
@@ -109,6 +112,7 @@ class FlowValue(Value):
     fn: Value
     options: Options
     receiver: Value | None = None
+    wrapped: bool = False
 
 
 @dataclass(eq=False, slots=True)

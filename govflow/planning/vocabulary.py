@@ -102,3 +102,20 @@ SUPPRESS: Final = frozenset({"contextlib.suppress"})
 SAME_ITEMS: Final = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 CODE_RUNNERS: Final = frozenset({"exec", "eval"})
 NAME_TABLES: Final = frozenset({"globals", "locals", "vars"})
+
+SINGLE_CALL_DECORATORS: Final = frozenset(
+    {
+        "functools.wraps",  # what functools.wraps(...) gives
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "abc.abstractmethod",
+        "typing.final",
+        "typing.override",
+        "typing.no_type_check",
+        "typing_extensions.override",
+    }
+)
+"""Decorators from outside that call a function exactly when they are called."""
+
+COLLECTION_PREFIX: Final = "prefect_"
+"""Packages of Prefect's own integrations: their lower-case functions are often tasks."""

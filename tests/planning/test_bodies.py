@@ -113,6 +113,22 @@ def test_an_import_inside_the_body_is_followed() -> None:
     assert now["load"] == codes()["load"]
 
 
+def test_star_imports_and_reexports_are_followed() -> None:
+    starred = MAIN.replace("from lib.sql import QUERY, build as make", "from lib.all import *\nmake = build")
+    one = codes(starred, lib__all="from lib.sql import *\n")
+    sql = FILES["lib/sql.py"].replace("return query", "return host")
+    assert one["load"] != codes(starred, lib__all="from lib.sql import *\n", lib__sql=sql)["load"]
+    circle = codes(starred, lib__all="from lib.sql import *\nfrom lib.all import *\n")
+    assert circle["load"] == one["load"]
+
+
+def test_other_decorators_of_a_task_count() -> None:
+    retried = MAIN.replace("@task\ndef load", "@task\n@retry(3)\ndef load")
+    assert codes(retried)["load"] != codes()["load"]
+    assert codes(retried)["load"] != codes(retried.replace("retry(3)", "retry(4)"))["load"]
+    assert codes(MAIN.replace("@task\ndef load", "@task(description='x')\ndef load"))["load"] == codes()["load"]
+
+
 def test_a_helper_may_move_to_another_file() -> None:
     moved = MAIN.replace("def strip(rows, rules):\n    return shared.trim(rows)\n", "from parts import strip\n")
     now = codes(moved, parts="from lib import shared\ndef strip(rows, rules):\n    return shared.trim(rows)\n")
