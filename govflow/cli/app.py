@@ -53,6 +53,7 @@ def make_app() -> App:
         help_epilogue=_EXAMPLES,
         help_format="plaintext",
         version=__version__,
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=""),
     )
     for command in (doctor, demo, plan, lock, diff, check):

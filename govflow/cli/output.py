@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def write(text: str) -> None:
     """Write a report. Colours only when stdout is a terminal and NO_COLOR is not set."""
     if text and not text.endswith("\n"):
         text += "\n"
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         sys.stdout.write(text)
         return
     from rich.console import Console

@@ -1,0 +1,217 @@
+"""The command line as a whole: help, exit codes, errors, colours, and what is not imported."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import govflow
+from govflow.cli.app import main
+from govflow.cli.failures import report
+from govflow.errors import Denied, EngineError, PolicyError, StoreError
+from tests.cli.conftest import Run, spawn
+
+HEAVY = ("prefect", "fastapi", "sqlalchemy", "sqlmodel", "networkx", "alembic", "pydantic", "structlog")
+
+
+@pytest.mark.parametrize("words", [["--help"], [], ["plan", "--help"], ["approvals", "--help"], ["--version"]])
+def test_help_imports_no_engine_and_no_database(words: list[str], repo: Path) -> None:
+    code = (
+        "import sys; from govflow.cli.app import main; code = main(sys.argv[1:]);"
+        f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=env, cwd=repo
+    )
+    assert done.stderr.strip() == "0 []"
+
+
+def test_help_takes_at_most_three_tenths_of_a_second_of_cpu(repo: Path) -> None:
+    """CPU, not wall time, and the best of a few: the machine may be busy."""
+    code = (
+        "import sys, time; from govflow.cli.app import main; main(['--help']);"
+        "print(time.process_time(), file=sys.stderr)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
+    spent = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env, cwd=repo
+        )
+        spent.append(float(done.stderr))
+    assert min(spent) <= 0.3
+
+
+def test_help_teaches_with_examples(run: Run) -> None:
+    result = run("--help")
+    assert result.code == 0
+    for command in ("doctor", "demo", "plan", "lock", "diff", "check", "approvals", "audit", "--install-completion"):
+        assert command in result.out
+    assert "govflow lock flows/" in result.out
+    assert max(len(line) for line in result.out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("command", ["doctor", "demo", "plan", "lock", "diff", "check"])
+def test_every_command_shows_an_example(run: Run, command: str) -> None:
+    assert f"govflow {command}" in run(command, "--help").out.split("Example", 1)[1]
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    assert run("--version").out.strip() == govflow.__version__
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["chek"], "check"),
+        (["plan", "flows", "--formt", "json"], "--format"),
+        (["approvals", "aprove"], "approve"),
+        (["audit", "verfy"], "verify"),
+    ],
+)
+def test_a_usage_error_names_what_was_meant(run: Run, words: list[str], meant: str) -> None:
+    result = run(*words)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("error[usage]: ")
+    assert f'Did you mean "{meant}"?' in result.err or f"Did you mean {meant}?" in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan"],
+        ["lock"],
+        ["check"],
+        ["diff"],
+        ["approvals", "show"],
+        ["approvals", "approve", "x"],
+        ["plan", "--format", "x"],
+    ],
+)
+def test_a_missing_or_wrong_argument_is_a_usage_error(run: Run, words: list[str]) -> None:
+    result = run(*words)
+    assert result.code == 2
+    assert result.err.startswith("error[")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PolicyError("x", mend="y"), 2),
+        (Denied("x", mend="y"), 1),
+        (StoreError("x"), 2),
+        (EngineError("x"), 2),
+        (RuntimeError("x"), 2),
+        (SystemError("x"), 2),
+    ],
+)
+def test_an_exit_code_tells_a_refusal_from_a_failure(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(error) == code
+    assert len(capsys.readouterr().err.splitlines()) <= 2
+
+
+def test_an_internal_error_is_one_line_and_how_to_see_more(repo: Path) -> None:
+    """Made for real: the working directory is gone under the process."""
+    gone = repo / "gone"
+    gone.mkdir()
+    code = (
+        "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]);"
+        "from govflow.cli.app import main; sys.exit(main(['plan', 'x.py']))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
+    words = [sys.executable, "-c", code, str(gone)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error[internal]: FileNotFoundError")
+    assert "GOVFLOW_DEBUG=1" in done.stderr
+    assert "Traceback" not in done.stderr
+    gone.mkdir()
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**env, "GOVFLOW_DEBUG": "1"})
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_an_error_shows_no_secret_and_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    report(RuntimeError("postgresql://gov:canary-pw@db/gov \x1b[2J gfa_CanaryCanaryCanary"))
+    shown = capsys.readouterr().err
+    assert "canary" not in shown.lower()
+    assert "\x1b" not in shown
+
+
+def test_a_command_runs_as_a_process(repo: Path) -> None:
+    result = spawn("plan", "flows/etl.py", cwd=repo)
+    assert (result.code, result.err) == (0, "")
+    assert "flow nightly  flows/etl.py:nightly" in result.out
+
+
+def test_a_closed_pipe_is_no_traceback(repo: Path) -> None:
+    """``govflow plan | head -0``."""
+    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "govflow.cli", "plan", "flows"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=repo,
+        env=env,
+    )
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+    assert done.returncode not in (0, 1)
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_only_on_a_terminal_and_never_with_no_color(repo: Path, no_color: str, coloured: bool) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1]), "TERM": "xterm", "NO_COLOR": no_color}
+    env.pop("NO_COLOR") if not no_color else None
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "govflow.cli", "plan", "flows"], stdout=theirs, cwd=repo, env=env):
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(ours)
+    assert b"escalate" in shown
+    assert (b"\x1b[" in shown) is coloured
+    assert "\x1b[" not in spawn("plan", "flows", cwd=repo).out
+
+
+def test_an_interrupt_is_neither_success_nor_finding(run: Run) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        result = run("plan", *["flows"] * 5000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (result.code, result.out) == (130, "")
+    assert result.err.strip() == "interrupted"
+
+
+def test_main_takes_the_words_of_the_process(monkeypatch: pytest.MonkeyPatch, repo: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["govflow", "--version"])
+    assert main() == 0
