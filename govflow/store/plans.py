@@ -26,6 +26,7 @@ class ApprovedPlan:
     plan_hash: str
     principal: str
     at: datetime
+    trusted: bool = False  # taken on first use in development; nobody approved it
 
 
 class Plans:
@@ -54,11 +55,13 @@ class Plans:
                     plan_hash=plan_hash,
                     plan=plan.model_dump_json(),
                     principal=principal,
+                    trusted=draft.event == "plan.trusted",
                     at=micros(at),
                 )
             )
             transaction.record(draft)
-        return ApprovedPlan(tenant, flow, number, plan, plan_hash, principal, at)
+        trusted = draft.event == "plan.trusted"
+        return ApprovedPlan(tenant, flow, number, plan, plan_hash, principal, at, trusted)
 
     def current(self, tenant: str, flow: str) -> ApprovedPlan | None:
         """The plan in force; ``None`` if none was ever approved."""
@@ -68,4 +71,13 @@ class Plans:
         if row is None:
             return None
         plan = Plan.model_validate_json(row["plan"])
-        return ApprovedPlan(tenant, flow, row["number"], plan, row["plan_hash"], row["principal"], moment(row["at"]))
+        return ApprovedPlan(
+            tenant,
+            flow,
+            row["number"],
+            plan,
+            row["plan_hash"],
+            row["principal"],
+            moment(row["at"]),
+            bool(row["trusted"]),
+        )

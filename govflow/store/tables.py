@@ -156,6 +156,7 @@ class ApprovedPlanRow(GovflowTable, table=True):
     plan_hash: str
     plan: str = Field(sa_type=Text)
     principal: str
+    trusted: bool  # taken on first use; nobody approved it
     at: int = Field(sa_type=BigInteger)
 
 

@@ -131,6 +131,12 @@ def test_records_behind_the_head_are_inserted() -> None:
     assert found(LOG, head_of(LOG[:8])) == (8, How.INSERTED)
 
 
+def test_a_head_with_another_hash_is_altered() -> None:
+    verdict = verify(LOG, replace(HEAD, hash=GENESIS))
+    assert (verdict.seq, verdict.how) == (SIZE - 1, How.ALTERED)
+    assert "another hash" in verdict.words
+
+
 def test_a_head_with_another_root_is_altered() -> None:
     assert found(LOG, replace(HEAD, root=GENESIS)) == (SIZE - 1, How.ALTERED)
 

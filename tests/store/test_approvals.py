@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from govflow.approval.models import ApprovalRequest, RequestState, VoteDecision
-from govflow.approval.rules import judge_vote
+from govflow.approval.rules import VoteOutcome, judge_vote
 from govflow.audit.verify import Outcome
 from govflow.errors import AlreadyVoted, RequestClosed, RequestError, SelfApproval, VoteRefused
 from govflow.store import Store
@@ -142,6 +142,17 @@ def test_a_request_is_good_until_just_before_its_end(store: Store) -> None:
     end = NOW + timedelta(hours=1)
     assert not store.approvals.claim("req-1", a_binding(), "x", end, 1, CONSUMED)
     assert store.approvals.claim("req-1", a_binding(), "x", end - timedelta(microseconds=1), 1, CONSUMED)
+
+
+@pytest.mark.parametrize("state", [RequestState.PENDING, RequestState.APPROVED])
+def test_a_judge_that_forgets_the_time_decides_nothing(store: Store, state: RequestState) -> None:
+    put(store)
+    late = NOW + timedelta(hours=1)
+    lenient = VoteOutcome(state, 0, ())
+    with pytest.raises(RequestClosed):
+        store.approvals.vote("req-1", "bob", frozenset(), "claimed", VoteDecision.APPROVE, "", late, lambda *_: lenient)
+    assert store.approvals.votes("req-1") == []
+    assert store.approvals.get("req-1").state is RequestState.EXPIRED
 
 
 def test_an_expired_question_is_asked_anew(store: Store) -> None:

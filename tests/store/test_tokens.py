@@ -14,9 +14,11 @@ import pytest
 
 from govflow.approval.models import Binding, RequestState, VoteDecision
 from govflow.approval.rules import judge_vote
+from govflow.approval.tokens import token_digest
 from govflow.audit.verify import Outcome
 from govflow.errors import NotEligible, RequestError, SelfApproval, TokenInvalid
 from govflow.store import Store
+from govflow.store.tokens import _burn
 from tests.store.things import NOW, a_binding, a_request, digest, forked, opened, reaped
 
 
@@ -173,6 +175,13 @@ def test_fifty_spenders_of_one_token_spend_it_once(asked: Store) -> None:
     assert len(asked.approvals.votes("req-1")) == 1
     assert [json.loads(entry.body)["event"] for entry in asked.entries("acme")].count("ir.approval_invalid") == 49
     assert asked.verify("acme").outcome is Outcome.VERIFIED
+
+
+def test_the_database_spends_a_token_once_whatever_was_read_before(asked: Store) -> None:
+    digest_of = token_digest(mint(asked))
+    with asked._writer.transaction() as transaction:
+        burnt = [_burn(transaction.connection, digest_of, a_binding(), NOW) for _ in range(3)]
+    assert burnt == [True, False, False]
 
 
 def test_processes_spend_one_token_once(asked: Store) -> None:

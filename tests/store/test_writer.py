@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -209,29 +210,55 @@ def test_threads_append_to_one_log(store: Store) -> None:
     assert store.verify("acme").outcome is Outcome.VERIFIED
 
 
-def test_an_interrupted_append_leaves_no_gap_and_no_twin(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_append_leaves_no_gap_and_no_twin(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal may come between the write and the count: the number may be taken, so its stream ends there."""
-    store.append(a_draft(payload={"who": 0, "n": 0}), durable=False)
-    spool = store._writer._spool
-    assert spool is not None
-    write = spool.append
+    with Store.open(url) as store, Store.open(url) as other:
+        store._writer._interval = 60.0
+        store.append(a_draft(payload={"who": 0, "n": 0}), durable=False)
+        spool = store._writer._spool
+        assert spool is not None
+        write = spool.append
 
-    def interrupted(line: bytes) -> None:
-        write(line)
-        raise KeyboardInterrupt
+        def interrupted(line: bytes) -> None:
+            write(line)
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(spool, "append", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        store.append(a_draft(payload={"who": 0, "n": 1}), durable=False)
+        monkeypatch.setattr(spool, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.append(a_draft(payload={"who": 0, "n": 1}), durable=False)
+        monkeypatch.undo()
+        store.append(a_draft(payload={"who": 0, "n": 2}), durable=False)
+        assert numbers(other) == [(0, 0), (0, 1), (0, 2)], "from the file, which holds the interrupted one too"
+        store.append(a_draft(payload={"who": 0, "n": 3}), durable=True)
+        assert numbers(store)[3:] == [(0, 3)]
+        assert store.verify("acme").outcome is Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("worked", [True, False])
+def test_a_commit_that_fails_leaves_no_gap_and_no_twin(
+    store: Store, monkeypatch: pytest.MonkeyPatch, worked: bool
+) -> None:
+    """An error from COMMIT does not tell whether it worked."""
+    store.append(a_draft(payload={"who": 0, "n": 0}), durable=True)
+    execute = store._db.execute
+
+    def failing(statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if statement == "COMMIT":
+            if worked:
+                execute(statement)
+            raise sqlite3.OperationalError("disk I/O error")
+        return execute(statement, parameters)
+
+    monkeypatch.setattr(store._db, "execute", failing)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        store.append(a_draft(payload={"who": 0, "n": 1}), durable=True)
     monkeypatch.undo()
-    store.append(a_draft(payload={"who": 0, "n": 2}), durable=False)
-    assert (0, 2) in numbers(store)
+    store.append(a_draft(payload={"who": 0, "n": 2}), durable=True)
+    assert numbers(store) == [(0, 0), (0, 1), (0, 2)] if worked else [(0, 0), (0, 2)]
     assert store.verify("acme").outcome is Outcome.VERIFIED
 
 
-def test_an_interrupted_commit_leaves_no_gap_and_no_twin(store: Store) -> None:
-    store.append(a_draft(payload={"who": 0, "n": 0}), durable=True)
-
+def test_an_interrupted_transaction_leaves_nothing(store: Store) -> None:
     def interrupted() -> None:
         with store._writer.transaction() as transaction:
             transaction.record(a_draft(payload={"who": 0, "n": 1}))
@@ -240,8 +267,41 @@ def test_an_interrupted_commit_leaves_no_gap_and_no_twin(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     store.append(a_draft(payload={"who": 0, "n": 2}), durable=True)
-    assert numbers(store) == [(0, 0), (0, 2)]
+    assert numbers(store) == [(0, 2)]
     assert store.verify("acme").outcome is Outcome.VERIFIED
+
+
+def test_a_forked_child_does_not_keep_the_spool_of_its_dead_parent_alive(url: str, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+
+    def parent() -> None:
+        store = Store.open(url)
+        store._writer._interval = 60.0
+        store.append(a_draft(payload={"who": 0, "n": 0}), durable=False)
+        child = forked(lambda: time.sleep(30))
+        pid.write_text(str(child))
+        os._exit(0)
+
+    reaped(forked(parent))
+    try:
+        with Store.open(url) as store:
+            assert numbers(store) == [(0, 0)]
+        assert list((tmp_path / "govflow.db.spool").iterdir()) == []
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_writers_queue_for_the_lock_file(store: Store, url: str) -> None:
+    store.append(a_draft(), durable=True)
+    with open(url.removeprefix("sqlite:///") + ".lock", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        writing = threading.Thread(target=lambda: store.append(a_draft(), durable=True))
+        writing.start()
+        writing.join(0.1)
+        assert writing.is_alive()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        writing.join(5)
+        assert not writing.is_alive()
 
 
 def test_a_line_survives_the_spool_unchanged() -> None:

@@ -176,6 +176,7 @@ def _plans_and_runs() -> None:
         _column("plan_hash", sa.String()),
         _column("plan", sa.Text()),
         _column("principal", sa.String()),
+        _column("trusted", sa.Boolean()),
         _column("at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("tenant", "flow", "number"),
     )
