@@ -28,6 +28,7 @@ class ApprovedPlan:
     plan_hash: str
     principal: str
     at: datetime
+    trusted: bool = False  # taken on first use in development; nobody approved it
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,10 +161,11 @@ def _audit_plan(facts: RunFacts, plan: Plan, hashed: str, now: datetime) -> Step
     if approved is None and facts.locked is not None and ground.mode != "enforce":
         approved = facts.locked
     blank = GovernedRun(facts, "", hashed, {}, None)
-    if approved is None:
-        if ground.environment == "production":
+    production = ground.tiers.is_production(ground.environment)
+    if approved is None or (approved.trusted and production):
+        if production:
             raise PlanNotApproved(
-                f"No approved plan is recorded for flow {facts.flow!r} in production.",
+                f"Nobody has approved a plan of flow {facts.flow!r}, and {ground.environment} is production.",
                 mend="Have a second person run: govflow lock FILE --approve --as NAME",
             )
         trust = blank.draft(

@@ -68,7 +68,9 @@ class StorePort:
                 raise
             _log.warning("store.unavailable", reason=error.message)
             return None
-        return None if found is None else ApprovedPlan(found.plan, found.plan_hash, found.principal, found.at)
+        if found is None:
+            return None
+        return ApprovedPlan(found.plan, found.plan_hash, found.principal, found.at, found.trusted)
 
     def trust_plan(self, tenant: str, flow: str, plan: Plan, plan_hash: str, principal: str, draft: Draft) -> None:
         """Record the first plan seen."""

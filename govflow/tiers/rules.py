@@ -43,7 +43,7 @@ class _Pending(NamedTuple):
 class TierRules:
     """An immutable set of tier rules."""
 
-    __slots__ = ("_compiled", "_document", "_memo", "_scope", "digest", "reads")
+    __slots__ = ("_compiled", "_document", "_memo", "_production", "_scope", "digest", "reads")
 
     digest: str
     """``sha256:`` digest of what the rules say; it changes whenever they do."""
@@ -53,6 +53,7 @@ class TierRules:
     _scope: Document
     _compiled: tuple[tuple[Rule, tuple[Branch, ...]], ...]
     _memo: dict[_Key, tuple[_Pending, ...] | TierVerdict]
+    _production: tuple[Branch, ...]
 
     def __init__(self, document: Document, scope: Document) -> None:
         # Strongest first, so that a verdict needs no sorting; among equals the order of the file.
@@ -67,6 +68,7 @@ class TierRules:
         set_once("_scope", scope)
         set_once("_compiled", tuple(compiled))
         set_once("_memo", {})
+        set_once("_production", compiler.branches([{"is": "production"}], "terms.production"))
         set_once("reads", frozenset().union(*(branch.reads for _, branches in compiled for branch in branches)))
         set_once("digest", _digest(document, scope))
 
@@ -137,6 +139,11 @@ class TierRules:
         if isinstance(settled, TierVerdict):
             return settled
         return _verdict(pending.finding for pending in settled if pending.stands(facts.attributes))
+
+    def is_production(self, environment: str) -> bool:
+        """Whether these rules take an environment for production; an unknown name is, to be careful with it."""
+        site = Site(TierFacts("", "", "", "", environment))
+        return any(all(test(site) for test in branch.fixed) for branch in self._production)
 
     def reads_of(self, facts: TierFacts) -> frozenset[str]:
         """The attribute paths that judging this step reads: none, for most. ``facts`` may come without attributes."""
