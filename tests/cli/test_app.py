@@ -17,20 +17,21 @@ from govflow.cli.failures import report
 from govflow.errors import Denied, EngineError, PolicyError, StoreError
 from tests.cli.conftest import Run, spawn
 
+ENV = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
 HEAVY = ("prefect", "fastapi", "sqlalchemy", "sqlmodel", "networkx", "alembic", "pydantic", "structlog")
 
 
-@pytest.mark.parametrize("words", [["--help"], [], ["plan", "--help"], ["approvals", "--help"], ["--version"]])
-def test_help_imports_no_engine_and_no_database(words: list[str], repo: Path) -> None:
+def test_help_imports_no_engine_and_no_database(repo: Path) -> None:
+    """A process of its own: this one has imported everything."""
     code = (
-        "import sys; from govflow.cli.app import main; code = main(sys.argv[1:]);"
-        f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+        "import sys; from govflow.cli.app import main\n"
+        "for words in (['--help'], [], ['plan', '--help'], ['approvals', '--help'], ['audit', 'tail', '--help'],"
+        " ['--version'], ['nosuch']):\n"
+        f"    print(main(words), sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
     )
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=env, cwd=repo
-    )
-    assert done.stderr.strip() == "0 []"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV, cwd=repo)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("error", "  mend"))]
+    assert lines == ["0 []"] * 6 + ["2 []"]
 
 
 def test_help_takes_at_most_three_tenths_of_a_second_of_cpu(repo: Path) -> None:
@@ -39,14 +40,14 @@ def test_help_takes_at_most_three_tenths_of_a_second_of_cpu(repo: Path) -> None:
         "import sys, time; from govflow.cli.app import main; main(['--help']);"
         "print(time.process_time(), file=sys.stderr)"
     )
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
-    spent = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env, cwd=repo
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV, cwd=repo
         )
-        spent.append(float(done.stderr))
-    assert min(spent) <= 0.3
+        spent = float(done.stderr)
+        if spent <= 0.3:
+            break
+    assert spent <= 0.3
 
 
 def test_help_teaches_with_examples(run: Run) -> None:
@@ -121,26 +122,21 @@ def test_an_exit_code_tells_a_refusal_from_a_failure(
     assert len(capsys.readouterr().err.splitlines()) <= 2
 
 
-def test_an_internal_error_is_one_line_and_how_to_see_more(repo: Path) -> None:
-    """Made for real: the working directory is gone under the process."""
-    gone = repo / "gone"
-    gone.mkdir()
-    code = (
-        "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]);"
-        "from govflow.cli.app import main; sys.exit(main(['plan', 'x.py']))"
-    )
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
-    words = [sys.executable, "-c", code, str(gone)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("error[internal]: FileNotFoundError")
-    assert "GOVFLOW_DEBUG=1" in done.stderr
-    assert "Traceback" not in done.stderr
-    gone.mkdir()
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**env, "GOVFLOW_DEBUG": "1"})
-    assert done.returncode == 2
-    assert "Traceback" in done.stderr
+def test_an_internal_error_is_one_line_and_how_to_see_more(
+    repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made for real: the working directory is gone under the command."""
+    for debug in ("", "1"):
+        (repo / "gone").mkdir()
+        monkeypatch.chdir(repo / "gone")
+        (repo / "gone").rmdir()
+        monkeypatch.setenv("GOVFLOW_DEBUG", debug)
+        result = run("plan", "x.py")
+        monkeypatch.chdir(repo)
+        assert (result.code, result.out) == (2, "")
+        assert "error[internal]: FileNotFoundError" in result.err
+        assert "GOVFLOW_DEBUG=1" in result.err
+        assert ("Traceback" in result.err) is bool(debug)
 
 
 def test_an_error_shows_no_secret_and_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +154,6 @@ def test_a_command_runs_as_a_process(repo: Path) -> None:
 
 def test_a_closed_pipe_is_no_traceback(repo: Path) -> None:
     """``govflow plan | head -0``."""
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -168,7 +163,7 @@ def test_a_closed_pipe_is_no_traceback(repo: Path) -> None:
         text=True,
         check=False,
         cwd=repo,
-        env=env,
+        env=ENV,
     )
     os.close(writer)
     assert "Traceback" not in done.stderr
@@ -176,25 +171,21 @@ def test_a_closed_pipe_is_no_traceback(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-def test_colours_only_on_a_terminal_and_never_with_no_color(repo: Path, no_color: str, coloured: bool) -> None:
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1]), "TERM": "xterm", "NO_COLOR": no_color}
-    env.pop("NO_COLOR") if not no_color else None
+def test_colours_only_on_a_terminal_and_never_with_no_color(
+    repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert "\x1b" not in run("plan", "flows").out
     ours, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "govflow.cli", "plan", "flows"], stdout=theirs, cwd=repo, env=env):
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            shown += piece
+    with open(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert main(["plan", "flows"]) == 0
+        monkeypatch.undo()
+        shown = os.read(ours, 65536)
     os.close(ours)
     assert b"escalate" in shown
-    assert (b"\x1b[" in shown) is coloured
-    assert "\x1b[" not in spawn("plan", "flows", cwd=repo).out
+    assert (b"\x1b" in shown) is coloured
 
 
 def test_an_interrupt_is_neither_success_nor_finding(run: Run) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import pytest
 
-import govflow
 from govflow.approval import ApprovalRequest, ApprovalRule, Binding, RequestState, VoteDecision, judge_vote
 from govflow.audit.record import Draft
+from govflow.cli.app import main
 from govflow.errors import TokenInvalid
 from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
@@ -195,18 +194,20 @@ def test_the_requester_gets_no_token(run: Run) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "state"), [(b"y\n", 0, "approved"), (b"n\n", 1, "pending"), (b"\n", 1, "pending")]
 )
-def test_a_terminal_is_asked_before_a_vote_counts(run: Run, repo: Path, answer: bytes, code: int, state: str) -> None:
+def test_a_terminal_is_asked_before_a_vote_counts(
+    run: Run, monkeypatch: pytest.MonkeyPatch, answer: bytes, code: int, state: str
+) -> None:
     ask()
-    env = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
     ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "govflow.cli", "approvals", "approve", "req-1", "--as", "bob"]
-    with subprocess.Popen(words, stdin=theirs, stdout=theirs, cwd=repo, env=env) as process:
-        os.close(theirs)
-        shown = b""
-        while b"approve as bob? [y/N]" not in shown:
-            shown += os.read(ours, 4096)
+    with open(theirs, "r+b", buffering=0) as raw, open(os.dup(theirs), "w") as out, open(os.dup(theirs)) as typed:
+        assert raw.isatty()
         os.write(ours, answer)
-        assert process.wait(timeout=30) == code
+        with monkeypatch.context() as terminal:
+            terminal.setattr(sys, "stdin", typed)
+            terminal.setattr(sys, "stdout", out)
+            assert main(["approvals", "approve", "req-1", "--as", "bob"]) == code
+        shown = os.read(ours, 65536)
     os.close(ours)
     assert b"who may approve" in shown
+    assert b"approve as bob? [y/N]" in shown
     assert run("approvals", "show", "req-1", "--format", "json").json["state"] == state

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import FLOW, POLICY, Run, files, spawn
+from tests.cli.conftest import FLOW, POLICY, Run, files
 
 EDITED = FLOW.replace("    purge(table, load(table))\n", "    purge(table, load(table))\n    purge('other', 3)\n")
 
@@ -394,11 +394,12 @@ def test_a_lock_that_cannot_be_written_leaves_the_old_one(
     assert "nowhere/govflow.lock: cannot be written" in result.err
 
 
-def test_the_source_is_read_and_never_run(repo: Path) -> None:
-    """A booby-trapped file: importing it would end the process and leave a mark."""
-    trap = "import pathlib\npathlib.Path('sprung').write_text('x')\n__import__('os')._exit(0)\n"
+def test_the_source_is_read_and_never_run(repo: Path, run: Run) -> None:
+    """A booby-trapped repository: importing or running any of it would leave a mark."""
+    trap = "import pathlib\npathlib.Path('sprung').write_text('x')\n"
     (repo / "flows" / "trap.py").write_text(trap + FLOW)
-    (repo / "flows" / "prefect.py").write_text(trap)
-    result = spawn("plan", "flows", cwd=repo)
-    assert "flows/trap.py:nightly" in result.out
-    assert not list(repo.rglob("sprung"))
+    for name in ("prefect.py", "conftest.py", "__init__.py", "sitecustomize.py"):
+        (repo / "flows" / name).write_text(trap)
+    assert "flows/trap.py:nightly" in run("plan", "flows").out
+    assert run("check", "flows").code == 1
+    assert not list(repo.parent.rglob("sprung"))
