@@ -66,7 +66,7 @@ def test_a_token_buys_one_vote_for_its_owner(asked: Store) -> None:
     assert [vote.principal for vote in asked.approvals.votes("req-1")] == ["bob", "carol"]
 
 
-@pytest.mark.covers("S5-26")
+@pytest.mark.covers("S5-26", "S5-45")
 def test_replayed_token_is_refused(asked: Store) -> None:
     secret = mint(asked)
     spend(asked, secret)
@@ -105,6 +105,7 @@ def test_another_tenants_token_does_not_name_its_owner(asked: Store) -> None:
     assert last(asked, "rival")["subject"] == "anonymous"
 
 
+@pytest.mark.covers("S5-45")
 def test_unknown_expired_and_used_tokens_get_one_answer(asked: Store) -> None:
     used, late = mint(asked), mint(asked, "carol", ttl_seconds=60)
     spend(asked, used)
