@@ -96,6 +96,7 @@ class PlanApproval:
     before_hash: str | None
     before_by: str | None
     lines: tuple[str, ...]  # the difference, in words
+    before_trusted: bool = False  # what was in force was taken on first use; nobody had approved it
 
     @property
     def changed(self) -> bool:
@@ -155,4 +156,4 @@ def _approval(workspace: Workspace, flow: FlowPlan) -> PlanApproval:
     if current is None:
         return PlanApproval(flow, digest, None, None, ())
     found = diff(current.plan, flow.plan, approved_hash=current.plan_hash, loaded_hash=digest)
-    return PlanApproval(flow, digest, current.plan_hash, current.principal, found.lines())
+    return PlanApproval(flow, digest, current.plan_hash, current.principal, found.lines(), current.trusted)

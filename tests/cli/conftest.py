@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,15 @@ def spawn(*words: str, cwd: Path, **environment: str) -> Result:
         timeout=60,
     )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def drain(terminal: int) -> bytes:
+    """All that was written to a pseudo-terminal whose other side is closed."""
+    shown = b""
+    with os.fdopen(terminal, "rb", buffering=0) as reader, suppress(OSError):  # EIO is its end
+        while piece := reader.read(65536):
+            shown += piece
+    return shown
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -85,6 +85,7 @@ def test_a_second_person_approves_once(run: Run) -> None:
     assert again.err.startswith("error[request-closed]")
 
 
+@pytest.mark.covers("S5-30")
 def test_the_requester_cannot_approve(run: Run) -> None:
     ask(rule=ApprovalRule(name="anyone"))
     for name in ("alice", "ALICE"):
@@ -173,6 +174,7 @@ def test_a_token_votes_once_for_one_person(run: Run) -> None:
     assert ("approval.vote", "bob") in events(run)
 
 
+@pytest.mark.covers("S5-23", "S5-24")
 def test_a_token_is_in_no_log_and_no_database(run: Run, repo: Path) -> None:
     ask()
     secret = run("approvals", "token", "req-1", "--as", "bob", "--format", "json").json["token"]

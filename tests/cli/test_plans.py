@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from govflow.audit.record import Draft
+from govflow.ir.hashing import plan_hash
+from govflow.services.plan_flows import read_flows
+from govflow.services.workspace import open_workspace
+from govflow.settings import load_settings
 from tests.cli.conftest import FLOW, POLICY, Run, files
 
 EDITED = FLOW.replace("    purge(table, load(table))\n", "    purge(table, load(table))\n    purge('other', 3)\n")
@@ -239,6 +245,17 @@ def test_an_approved_plan_is_recorded_with_the_name_and_how_it_is_known(locked: 
     assert "+ nightly/purge#2" in again.out
 
 
+def test_a_plan_taken_on_first_use_is_not_said_to_be_approved(locked: Path, run: Run) -> None:
+    workspace = open_workspace(load_settings())
+    (flow,) = read_flows(["flows"], locked, workspace.vocabulary).flows
+    digest, now = plan_hash(flow.plan), datetime.now(UTC)
+    draft = Draft("plan.trusted", "default", now, subject="alice")
+    workspace.store.plans.approve("default", "nightly", flow.plan, digest, "alice", now, draft)
+    workspace.close()
+    result = run("lock", "flows", "--approve", "--as", "bob")
+    assert "taken on first use: nobody had approved it" in result.out
+
+
 def test_two_flows_of_one_name_cannot_be_approved_together(repo: Path, run: Run) -> None:
     """The store keeps one approved plan for a name: the second would replace the first."""
     (repo / "flows" / "b.py").write_text(FLOW)
@@ -283,6 +300,7 @@ def test_a_malformed_policy_is_refused(repo: Path, run: Run, text: str, field: s
     assert files(repo.parent) == before
 
 
+@pytest.mark.covers("S5-33", "S5-34")
 @pytest.mark.parametrize(("old", "new"), [("data:delete", "data:delet"), ('"duckdb"', '"dukdb"')])
 def test_an_unknown_action_or_provider_is_refused(repo: Path, run: Run, old: str, new: str) -> None:
     (repo / "flows" / "etl.py").write_text(FLOW.replace(old, new))

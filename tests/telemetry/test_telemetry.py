@@ -98,6 +98,7 @@ def test_concurrent_runs_do_not_share_what_is_bound() -> None:
     assert asyncio.run(both()) == ["a", "b"]
 
 
+@pytest.mark.covers("S5-58")
 def test_free_text_is_not_an_event_name(stderr: Stderr) -> None:
     """A reader can count on ``event``; the text is kept."""
     configure(Settings())
@@ -116,6 +117,7 @@ def test_configuring_twice_shows_each_record_once(stderr: Stderr) -> None:
     assert [record["event"] for record in lines(stderr)] == ["once"]
 
 
+@pytest.mark.covers("S5-58")
 def test_the_hosts_logging_is_left_alone(stderr: Stderr) -> None:
     """Root handlers and level, and structlog's own configuration, are the host program's."""
     import structlog

@@ -22,7 +22,10 @@ def approvals_text(approvals: Sequence[PlanApproval], by: str | None = None) -> 
     for approval in approvals:
         done = f"approved by {plain(by)}" if by else "to be approved"
         lines.append(f"{plain(approval.flow.name)}: {done}: {approval.plan_hash}")
-        if approval.before_hash is None:
+        if approval.before_trusted:
+            lines.append(f"  replaces {approval.before_hash}, taken on first use: nobody had approved it")
+            lines += [f"  {plain(line)}" for line in approval.lines]
+        elif approval.before_hash is None:
             lines.append("  the first approved plan of this flow")
         elif not approval.changed:
             lines.append(f"  the same plan as {plain(approval.before_by or '')} approved")
