@@ -46,9 +46,9 @@ def write_json(document: Any) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Say on stderr what is being done, once it has taken longer than two seconds."""
-    timer = threading.Timer(_SLOW, lambda: print(f"{what} …", file=sys.stderr, flush=True))
+def progress(what: str, after: float = _SLOW) -> Iterator[None]:
+    """Say on stderr what is being done, once it has taken longer than ``after`` seconds."""
+    timer = threading.Timer(after, lambda: print(f"{what} …", file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()
     try:

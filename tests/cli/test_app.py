@@ -15,7 +15,7 @@ import govflow
 from govflow.cli.app import main
 from govflow.cli.failures import report
 from govflow.errors import Denied, EngineError, PolicyError, StoreError
-from tests.cli.conftest import Run, spawn
+from tests.cli.conftest import Run, drain, spawn
 
 ENV = {**os.environ, "PYTHONPATH": str(Path(govflow.__file__).parents[1])}
 HEAVY = ("prefect", "fastapi", "sqlalchemy", "sqlmodel", "networkx", "alembic", "pydantic", "structlog")
@@ -182,8 +182,7 @@ def test_colours_only_on_a_terminal_and_never_with_no_color(
         monkeypatch.setattr(sys, "stdout", terminal)
         assert main(["plan", "flows"]) == 0
         monkeypatch.undo()
-        shown = os.read(ours, 65536)
-    os.close(ours)
+    shown = drain(ours)
     assert b"escalate" in shown
     assert (b"\x1b" in shown) is coloured
 

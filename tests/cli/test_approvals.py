@@ -17,7 +17,7 @@ from govflow.cli.app import main
 from govflow.errors import TokenInvalid
 from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, drain
 from tests.services.material import request as template
 
 OWNER = ApprovalRule(name="owner", approvers=("role:owner",))
@@ -208,8 +208,7 @@ def test_a_terminal_is_asked_before_a_vote_counts(
             terminal.setattr(sys, "stdin", typed)
             terminal.setattr(sys, "stdout", out)
             assert main(["approvals", "approve", "req-1", "--as", "bob"]) == code
-        shown = os.read(ours, 65536)
-    os.close(ours)
+    shown = drain(ours)
     assert b"who may approve" in shown
     assert b"approve as bob? [y/N]" in shown
     assert run("approvals", "show", "req-1", "--format", "json").json["state"] == state

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -93,6 +95,19 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
     found = check_database(opened.settings, opened, NOON)
     assert health(found)["database"] is Health.FAIL
     assert found[0].mend
+
+
+def test_a_database_of_a_newer_govflow_fails(tmp_path: Path) -> None:
+    opened = workspace(database_url=f"sqlite:///{tmp_path}/gov.db")
+    opened.store.flush()
+    opened.close()
+    with closing(sqlite3.connect(tmp_path / "gov.db")) as connection:
+        connection.execute("UPDATE govflow_alembic_version SET version_num = '9999'")
+        connection.commit()
+    found = check_database(opened.settings, opened, NOON)
+    assert health(found)["database"] is Health.FAIL
+    assert "9999" in found[0].what
+    assert "newer" in found[0].mend
 
 
 def test_a_log_from_the_future_means_a_wrong_clock(tmp_path: Path) -> None:
