@@ -6,13 +6,13 @@ import copy
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overload
 
 from prefect.flows import Flow
 from prefect.flows import flow as prefect_flow
 
 from govflow.prefect.flow_bodies import FlowBody, flow_body
-from govflow.prefect.options import Governance
+from govflow.prefect.options import FlowCopyOptions, FlowOptions, Governance
 from govflow.prefect.runtime import CURRENT
 
 P = ParamSpec("P")
@@ -42,14 +42,15 @@ class GovernedFlow(Flow[P, R]):
         governed._guard(governance)
         return governed
 
-    def with_options(self, **options: Any) -> GovernedFlow[P, R]:  # type: ignore[override] # Prefect lists each option
+    def with_options(  # type: ignore[override] # Prefect lists each option
+        self, **options: Unpack[FlowCopyOptions]
+    ) -> GovernedFlow[P, R]:
         """A copy with other options. Takes Prefect's options and govflow's; it stays governed."""
-        own = {name: options.pop(name) for name in Governance.__dataclass_fields__ if name in options}
-        declared = {name: getattr(self.governance, name) for name in Governance.__dataclass_fields__}
+        governance, rest = self.governance.split(options)
         bare = copy.copy(self)
         if isinstance(self.fn, FlowBody):
             bare.fn = self.fn.fn
-        return type(self).adopt(Flow.with_options(bare, **options), Governance(**{**declared, **own}))
+        return type(self).adopt(Flow.with_options(bare, **rest), governance)
 
     def _at_site(self, frame: FrameType) -> GovernedFlow[P, R]:
         """This flow, marked with the subflow step that a call in ``frame`` is."""
@@ -68,9 +69,11 @@ class GovernedFlow(Flow[P, R]):
                 self._copies[step_ids] = marked
         return marked
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the flow. See :meth:`prefect.flows.Flow.__call__`."""
-        return Flow.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
+    if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Run the flow. See :meth:`prefect.flows.Flow.__call__`."""
+            return Flow.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_copies": {}}
@@ -93,7 +96,7 @@ class FlowDecorator:
         resource: str | None = None,
         tier: int | None = None,
         approval: str | None = None,
-        **options: Any,
+        **options: Unpack[FlowOptions],
     ) -> Callable[[Callable[P, R]], GovernedFlow[P, R]]: ...
 
     def __call__(
@@ -106,7 +109,7 @@ class FlowDecorator:
         resource: str | None = None,
         tier: int | None = None,
         approval: str | None = None,
-        **options: Any,
+        **options: Unpack[FlowOptions],
     ) -> Any:
         """Make a governed flow.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overload
 
+from prefect.assets import Asset
 from prefect.tasks import MaterializingTask, Task, TaskOptions
 from prefect.utilities.annotations import unmapped
 
 from govflow.prefect.bodies import UNMARKED, TaskBody, task_body
-from govflow.prefect.options import Governance
+from govflow.prefect.options import Governance, TaskCopyOptions
 from govflow.prefect.runtime import CURRENT
 
 P = ParamSpec("P")
@@ -25,7 +26,9 @@ class GovernedTask(Task[P, R]):
     governance: Governance
     _copies: dict[tuple[frozenset[str], int | None], GovernedTask[P, R]]
 
-    def __init__(self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Unpack[TaskOptions]) -> None:
+    def __init__(
+        self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Unpack[TaskOptions]
+    ) -> None:
         super().__init__(fn, **options)
         self._guard(governance or Governance())
 
@@ -35,25 +38,26 @@ class GovernedTask(Task[P, R]):
         self.fn = task_body(self.fn)
 
     @classmethod
-    def adopt(cls, bare: Task[P, R], governance: Governance) -> GovernedTask[P, R]:
+    def adopt(cls, bare: Task[P, R], governance: Governance) -> Self:
         """Take over a bare task: the same options, guarded."""
         governed = cls.__new__(cls)
         governed.__dict__.update(bare.__dict__)
         governed._guard(governance)
         return governed
 
-    def _bare(self) -> GovernedTask[P, R]:
+    def _bare(self) -> Self:
         """A copy that holds the plain function, for Prefect's own constructors."""
         bare = copy.copy(self)
         if isinstance(self.fn, TaskBody):
             bare.fn = self.fn.fn
         return bare
 
-    def with_options(self, **options: Any) -> GovernedTask[P, R]:  # type: ignore[override] # Prefect lists each option
+    def with_options(  # type: ignore[override] # Prefect lists each option
+        self, **options: Unpack[TaskCopyOptions]
+    ) -> Self:
         """A copy with other options. Takes Prefect's options and govflow's; it stays governed."""
-        own = {name: options.pop(name) for name in Governance.__dataclass_fields__ if name in options}
-        governance = Governance(**{**_declared(self.governance), **own})
-        return type(self).adopt(Task.with_options(self._bare(), **options), governance)
+        governance, rest = self.governance.split(options)
+        return type(self).adopt(Task.with_options(self._bare(), **rest), governance)
 
     def _at_site(self, frame: FrameType, fan_out: int | None = None) -> GovernedTask[P, R]:
         """This task, marked with the planned step that a call in ``frame`` is."""
@@ -73,25 +77,27 @@ class GovernedTask(Task[P, R]):
                 self._copies[key] = marked
         return marked
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task. See :meth:`prefect.tasks.Task.__call__`."""
-        return Task.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
+    if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
 
-    def submit(self, *args: Any, **kwargs: Any) -> Any:
-        """Submit the task to the flow's task runner. See :meth:`prefect.tasks.Task.submit`."""
-        return Task.submit(self._at_site(sys._getframe(1)), *args, **kwargs)
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Run the task. See :meth:`prefect.tasks.Task.__call__`."""
+            return Task.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
 
-    def map(self, *args: Any, **kwargs: Any) -> Any:
-        """Submit the task once for each element. See :meth:`prefect.tasks.Task.map`."""
-        return Task.map(self._at_site(sys._getframe(1), _fan_out(args, kwargs)), *args, **kwargs)
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            """Submit the task to the flow's task runner. See :meth:`prefect.tasks.Task.submit`."""
+            return Task.submit(self._at_site(sys._getframe(1)), *args, **kwargs)
 
-    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
-        """Create a run for a task worker. See :meth:`prefect.tasks.Task.apply_async`."""
-        return Task.apply_async(self._at_site(sys._getframe(1)), *args, **kwargs)
+        def map(self, *args: Any, **kwargs: Any) -> Any:
+            """Submit the task once for each element. See :meth:`prefect.tasks.Task.map`."""
+            return Task.map(self._at_site(sys._getframe(1), _fan_out(args, kwargs)), *args, **kwargs)
 
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Create a run for a task worker. See :meth:`prefect.tasks.Task.delay`."""
-        return Task.apply_async(self._at_site(sys._getframe(1)), args=args, kwargs=kwargs)
+        def apply_async(self, *args: Any, **kwargs: Any) -> Any:
+            """Create a run for a task worker. See :meth:`prefect.tasks.Task.apply_async`."""
+            return Task.apply_async(self._at_site(sys._getframe(1)), *args, **kwargs)
+
+        def delay(self, *args: Any, **kwargs: Any) -> Any:
+            """Create a run for a task worker. See :meth:`prefect.tasks.Task.delay`."""
+            return Task.apply_async(self._at_site(sys._getframe(1)), args=args, kwargs=kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_copies": {}}
@@ -100,16 +106,13 @@ class GovernedTask(Task[P, R]):
 class GovernedMaterializingTask(GovernedTask[P, R], MaterializingTask[P, R]):
     """A governed task that materializes assets."""
 
-    def with_options(self, **options: Any) -> GovernedMaterializingTask[P, R]:
+    def with_options(  # type: ignore[override] # Prefect declares its two classes differently
+        self, assets: Sequence[str | Asset] | None = None, **options: Unpack[TaskCopyOptions]
+    ) -> Self:
         """A copy with other options; it stays governed."""
-        own = {name: options.pop(name) for name in Governance.__dataclass_fields__ if name in options}
-        governance = Governance(**{**_declared(self.governance), **own})
-        bare = MaterializingTask.with_options(self._bare(), **options)
+        governance, rest = self.governance.split(options)
+        bare = MaterializingTask.with_options(self._bare(), assets, **rest)
         return type(self).adopt(bare, governance)
-
-
-def _declared(governance: Governance) -> dict[str, Any]:
-    return {name: getattr(governance, name) for name in Governance.__dataclass_fields__}
 
 
 def _fan_out(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
@@ -182,5 +185,3 @@ def governed(bare: Task[P, R]) -> GovernedTask[P, R]:
         return bare
     kind = GovernedMaterializingTask if isinstance(bare, MaterializingTask) else GovernedTask
     return kind.adopt(bare, Governance())
-
-
