@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 
 from govflow.ir.models import Tier
@@ -11,7 +12,7 @@ from govflow.tiers.conditions import FIELDS, TEXT_OPERATORS
 from govflow.tiers.document import read
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tiers.md").read_text("utf-8")
-SHIPPED = Path(__file__).parents[2] / "govflow" / "tiers" / "rules.yaml"
+SHIPPED = files("govflow.tiers") / "rules.yaml"  # of the package that is installed, which may be a wheel
 
 
 def test_the_example_file_loads_and_does_what_it_says() -> None:
