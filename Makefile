@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 SYNCED := $(VENV)/.synced
 READY  := $(VENV)/.ready
 
+# Caches in this tree are not in git; without them every start compiles the package and rewrites the tests again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint clean
 
@@ -33,7 +36,7 @@ clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 # The lock names uv too, so the installer is checked by its digest like everything that it installs.
-# Byte-code is compiled here: with PYTHONDONTWRITEBYTECODE set, imports would otherwise cost three times as much.
+# Byte-code is compiled here: where PYTHONDONTWRITEBYTECODE is set, imports would otherwise cost three times as much.
 $(SYNCED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "govflow needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
