@@ -78,6 +78,7 @@ class _Reading:
         self._numbers: dict[object, int] = {}
         self._definitions: list[list[Any]] = []
         self._starred: set[str] = set()
+        self._followed: set[tuple[str, str]] = set()
 
     def document(self) -> Form:
         """The body is the first definition."""
@@ -249,18 +250,31 @@ class _Reading:
     def _member(self, found: ModuleRef, rest: str) -> Explained:
         while rest:
             first, _, more = rest.partition(".")
-            if found.path is not None:
-                try:
-                    module = self._machine.graph.load(found.path)
-                except SourceError:
-                    return ["broken"]
-                if first in module.bindings or (module.stars and self._from_star(module, rest) != ["global"]):
-                    return self.global_name(module, rest)
+            explained = self._of_top_level(found, first, rest)
+            if explained is not None:
+                return explained
             inner = self._machine.graph.submodule(found, first)
             if inner is None:
                 return ["missing", rest]
             found, rest = inner, more
         return ["module"]
+
+    def _of_top_level(self, found: ModuleRef, first: str, rest: str) -> Explained | None:
+        key = (found.path or "", first)
+        if found.path is None or key in self._followed:
+            return None  # ``from . import x`` in a package names itself: then x is the submodule
+        try:
+            module = self._machine.graph.load(found.path)
+        except SourceError:
+            return ["broken"]
+        self._followed.add(key)
+        try:
+            if first in module.bindings:
+                return self.global_name(module, rest)
+            starred = self._from_star(module, rest) if module.stars else ["global"]
+            return None if starred == ["global"] else starred
+        finally:
+            self._followed.discard(key)
 
     def _members(self, function: Function, owner: ClassValue) -> dict[str, Explained]:
         """What a method reads of its own class: ``self.helper``."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from govflow.ir.models import StepKind
 from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
 from govflow.planning.containers import call_container_method
-from govflow.planning.machine import Frame, Machine
+from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, iterate
 from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
@@ -45,6 +45,7 @@ from govflow.planning.vocabulary import CALL_METHODS, ROUTE_METHODS
 
 _DEEPEST = 40  # helpers inside helpers
 _MOST_INLINED = 60_000
+_MOST_INLINED_AT_IMPORT = 3_000
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 UNRESOLVED = "unresolved"
 
@@ -242,12 +243,14 @@ def inline(
         running.recursed = True
         return Data(given.deps() | frozenset(_numbers_below(running.place)))
     recorder = machine.recorder
-    memo = recorder is not None and machine.frame.place is not None and not any(map(holds_callable, given.values()))
-    if memo and key in machine.quiet:
+    recording = recorder is not None and machine.frame.place is not None
+    quiet = machine.quiet if recording else machine.quiet_at_import
+    memo = not any(map(holds_callable, given.values()))
+    if memo and key in quiet:
         return Data(given.deps())
-    if len(machine.active) >= _DEEPEST or machine.inlined >= _MOST_INLINED:
-        return unresolved(machine, node, f"helpers are nested too deeply to follow at {function.qualname}", given)
-    machine.inlined += 1
+    if _is_too_much(machine, recording=recording):
+        reason = f"helpers are nested too deeply to follow at {function.qualname}"
+        return unresolved(machine, node, reason, given) if recording else Data(NO_DEPS, Origin.HIDDEN, reason)
     touched = recorder.touched if recorder is not None else 0
     frame = Frame(function.module, function.qualname, Scope(function.scope), None)
     if machine.frame.place is not None:
@@ -256,19 +259,34 @@ def inline(
     for name, value in fill_parameters(function, given).items():
         frame.scope.bind(name, value)
     result = _read_body(machine, function, frame, key)
-    if memo and recorder is not None and recorder.touched == touched and not holds_callable(result):
-        machine.quiet.add(key)
+    if memo and (recorder is None or recorder.touched == touched) and not holds_callable(result):
+        quiet.add(key)
     elif place is None and recorder is not None and recorder.touched != touched:
         machine.use(function, "helper")
     return result
+
+
+def _is_too_much(machine: Machine, *, recording: bool) -> bool:
+    if recording:
+        machine.inlined += 1
+    else:
+        machine.inlined_at_import += 1
+    return (
+        machine.depth >= DEEPEST
+        or len(machine.active) >= _DEEPEST
+        or machine.inlined > _MOST_INLINED
+        or machine.inlined_at_import > _MOST_INLINED_AT_IMPORT
+    )
 
 
 def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> Value:
     machine.active[key] = frame
     try:
         # A generator runs as far as it is asked to; a decorator from outside calls as often as it likes.
-        often, lazily = function.wrapped, is_generator(function.node)
-        with machine.reading(frame), machine.maybe(when=lazily), machine.repeatedly(when=often):
+        lazily = machine.generators.get(key)
+        if lazily is None:
+            lazily = machine.generators[key] = is_generator(function.node)
+        with machine.reading(frame), machine.maybe(when=lazily), machine.repeatedly(when=function.wrapped):
             if isinstance(function.node, ast.Lambda):
                 frame.returns.append(machine.evaluate(function.node.body))
             else:

@@ -39,6 +39,9 @@ from govflow.planning.values import (
 # How a statement can end, as bits.
 NEXT, RETURN, RAISE, BREAK, CONTINUE = 1, 2, 4, 8, 16
 
+DEEPEST = 100  # functions and modules inside one another; each takes some thirty Python frames to read
+
+_LONGEST_IMPORT = 50  # re-exports of re-exports
 _BUILTINS = frozenset(dir(builtins))
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__path__"})
 
@@ -90,8 +93,12 @@ class Machine:
         self.optional = 0
         self.loops = 0
         self.active: dict[int, Frame] = {}
+        self.depth = 0  # functions and modules that are being read, one inside the other
         self.inlined = 0
+        self.inlined_at_import = 0
         self.quiet: set[int] = set()
+        self.quiet_at_import: set[int] = set()
+        self.generators: dict[int, bool] = {}
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.used: dict[UsedFunction, None] = {}
         self.bodies: CodeReader
@@ -129,9 +136,11 @@ class Machine:
         """Go into a function or module."""
         saved = self.frame, self.scope
         self.frame, self.scope = frame, frame.scope
+        self.depth += 1
         try:
             yield frame
         finally:
+            self.depth -= 1
             self.frame, self.scope = saved
 
     @contextmanager
@@ -199,22 +208,33 @@ class Machine:
 
     def resolve(self, value: Value) -> Value:
         """Follow an import to what it names."""
-        for _ in range(50):
-            if not isinstance(value, Imported):
-                return value
-            value = self.member(value.module, value.name)
-        return Data(NO_DEPS, Origin.HIDDEN, "imports go round in a circle")
+        seen: set[tuple[str | None, str]] = set()
+        while isinstance(value, Imported):
+            key = (value.module.path, value.name)
+            value = self._own_member(value.module, value.name, from_top_level=key not in seen)
+            if len(seen) > _LONGEST_IMPORT:
+                return Data(NO_DEPS, Origin.HIDDEN, "imports go round in a circle")
+            seen.add(key)
+        return value
 
     def member(self, module: ModuleRef, name: str) -> Value:
         """An attribute of a module: a name of its top level, or a submodule."""
-        if module.path is not None:
+        return self.resolve(Imported(module, name))
+
+    def _own_member(self, module: ModuleRef, name: str, *, from_top_level: bool) -> Value:
+        """One step of :meth:`member`. ``from . import x`` in a package names itself: then x is the submodule."""
+        if module.path is not None and from_top_level:
+            if self.depth >= DEEPEST and module.path not in self._scopes:
+                return Data(
+                    NO_DEPS, Origin.HIDDEN, f"{self.relative(module.path)} is imported too deep down to be read"
+                )
             try:
                 value = self.module_scope(module.path).own(name)
             except SourceError as error:
                 self.find("module-not-read", error.message, module.path, 1)
                 return Data(NO_DEPS, Origin.HIDDEN, f"{self.relative(module.path)} cannot be parsed")
-            if value is not None and value is not module:
-                return self.resolve(value)
+            if value is not None:
+                return value
         submodule = self.graph.submodule(module, name)
         if submodule is not None:
             return submodule

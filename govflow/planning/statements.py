@@ -164,16 +164,14 @@ def _merge(machine: Machine, branches: Iterable[tuple[int, dict[str, Value]]], *
 
 def always_raises(statements: list[ast.stmt]) -> bool:
     """Whether a block can only end by raising, as far as its shape shows."""
-    if not statements or any(
-        isinstance(node, ast.Return | ast.Break | ast.Continue | ast.Try)
-        for statement in statements
-        for node in ast.walk(statement)
-    ):
-        return False
-    last = statements[-1]
+    last = statements[-1] if statements else None
     if isinstance(last, ast.If):
-        return always_raises(last.body) and always_raises(last.orelse)
-    return isinstance(last, ast.Raise)
+        if not (always_raises(last.body) and always_raises(last.orelse)):
+            return False
+    elif not isinstance(last, ast.Raise):
+        return False
+    leaves = (ast.Return, ast.Break, ast.Continue, ast.Try)
+    return not any(isinstance(node, leaves) for statement in statements for node in ast.walk(statement))
 
 
 @runs(ast.If)

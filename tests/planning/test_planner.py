@@ -291,6 +291,17 @@ def test_circular_imports_end() -> None:
     assert steps(plan) == {"other.py:go#1/a#1": "one"}
 
 
+def test_a_package_that_imports_its_own_submodule_by_name() -> None:
+    plan = plan_of(
+        "import pack\nfrom pack import sub\n@flow\ndef main():\n    pack.sub.go()\n    sub.go()\n    pack.no.go()\n",
+        files={
+            "pack/__init__.py": "from . import sub, no\n",
+            "pack/sub.py": "from prefect import task\n@task\ndef go(): ...\n",
+        },
+    )
+    assert list(steps(plan)) == ["pack/sub.py:go#1", "pack/sub.py:go#2", "unresolved#1"]
+
+
 def test_methods_and_objects() -> None:
     plan = plan_of("""
         class Base:
