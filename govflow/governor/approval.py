@@ -111,12 +111,14 @@ def _index(run: GovernedRun, asked: Asked, binding: Binding, known: Sequence[App
 def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: str) -> Steps[ApprovalRequest]:
     facts, step, assessment = run.facts, asked.permit.step, asked.assessment
     now: datetime = yield Command(lambda port: port.now())
-    rule = yield Command(lambda port: port.rule(step.approval or assessment.decision.approval, assessment.tier))
+    rule = yield Command(
+        lambda port: port.rule(assessment.step.approval or assessment.decision.approval, assessment.tier)
+    )
     summary = {
-        **details_of(step, assessment, facts.ground),
+        **details_of(assessment, facts.ground),
         "flow": facts.flow,
         "plan_hash": run.plan_hash,
-        "callee": step.callee,
+        "callee": assessment.step.callee,
         "parameters": dict(asked.bound),
         "note": note,
     }
@@ -127,7 +129,7 @@ def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: st
         requester=facts.requester.name,
         tier=assessment.tier,
         policy_rule=assessment.decision.rule,
-        reason=f"{reason_of(step, assessment)}.{' ' + note if note else ''}",
+        reason=f"{reason_of(assessment)}.{' ' + note if note else ''}",
         summary=summary,
         now=now,
     )

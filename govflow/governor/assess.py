@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from govflow.governor.values import fill, placeholders
 from govflow.identity import Principal
 from govflow.ir.models import Multiplicity, Plan, Step, StepKind, Tier
 from govflow.policy.model import Decision, PolicyEngine, PolicyRequest, Verdict
 from govflow.tiers import TierFacts, TierFinding, TierRules
-
-from govflow.governor.values import fill, placeholders
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Ground:
 class StepAssessment:
     """The tier of a step and what the policy says of it."""
 
+    step: Step  # as it was judged: what a call site could not tell is filled in from what the task declares
     tier: Tier
     findings: tuple[TierFinding, ...]  # tier rules that fired, strongest first
     decision: Decision
@@ -114,7 +114,7 @@ def judge(
             attributes=attributes,
         )
     )
-    return StepAssessment(verdict.tier, verdict.findings, decision, resource, records, attributes)
+    return StepAssessment(step, verdict.tier, verdict.findings, decision, resource, records, attributes)
 
 
 def reads_parameters(step: Step, ground: Ground) -> frozenset[str] | None:

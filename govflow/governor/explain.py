@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule
-from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, Refused
+from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, GovflowError, Refused
 from govflow.governor.assess import Ground, StepAssessment
-from govflow.ir.models import Step
 
 
-def reason_of(step: Step, assessment: StepAssessment) -> str:
+def reason_of(assessment: StepAssessment) -> str:
     """One sentence: what the step does, its tier and what made it so."""
+    step = assessment.step
     why = assessment.findings[0].reason if assessment.findings else "no tier rule fired"
     return f"{step.callee} does {step.action} on {assessment.resource}: tier {int(assessment.tier)} ({why})"
 
 
-def details_of(step: Step, assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
+def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
     """The same as fields, for pages and JSON."""
-    decision = assessment.decision
+    step, decision = assessment.step, assessment.decision
     return {
         "step_id": step.step_id,
         "action": step.action,
@@ -38,15 +38,21 @@ def details_of(step: Step, assessment: StepAssessment, ground: Ground) -> dict[s
     }
 
 
-def refusal(step: Step, assessment: StepAssessment, ground: Ground) -> Denied:
-    """What a policy that denies ``step`` says."""
+def refusal(assessment: StepAssessment, ground: Ground) -> Denied:
+    """What a policy that denies a step says."""
     decision = assessment.decision
     return Denied(
-        f"Rule {decision.rule!r} denies this in {ground.environment}: {decision.reason}. "
-        f"{reason_of(step, assessment)}.",
-        mend=f"A policy whose rules allow {step.action} on {assessment.resource} would let it pass.",
-        details=details_of(step, assessment, ground),
+        f"Rule {decision.rule!r} denies this in {ground.environment}: {decision.reason}. {reason_of(assessment)}.",
+        mend=f"A policy whose rules allow {assessment.step.action} on {assessment.resource} would let it pass.",
+        details=details_of(assessment, ground),
     )
+
+
+def as_refusal(error: GovflowError) -> Refused:
+    """What an error means for a body: no. Whatever keeps a question from being answered refuses it."""
+    if isinstance(error, Refused):
+        return error
+    return Denied(str(error), mend=error.mend, details={"cause": error.code})
 
 
 def who_may_approve(rule: ApprovalRule, requester: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding, RequestState
+from govflow.approval.models import ApprovalRequest, ApprovalRule, RequestState
 from govflow.audit.record import Ack, Draft
 from govflow.ir.models import Plan, Tier
 
@@ -52,6 +52,9 @@ class Port(Protocol):
     def append(self, draft: Draft, *, durable: bool) -> Ack:
         """Write a record; an ``ir.*`` record is published as an event too."""
 
+    def tenant_of(self, run_id: str) -> str | None:
+        """The tenant that a run was opened under; None for a new run."""
+
     def approved_plan(self, tenant: str, flow: str) -> ApprovedPlan | None:
         """The plan that was last approved for this flow."""
 
@@ -59,7 +62,14 @@ class Port(Protocol):
         """Record the first plan seen of a flow as the one to compare with (development only)."""
 
     def save_run(
-        self, run_id: str, tenant: str, flow: str, ir_hash: str, policy_digest: str, requester: str, permit: Mapping[str, Any]
+        self,
+        run_id: str,
+        tenant: str,
+        flow: str,
+        ir_hash: str,
+        policy_digest: str,
+        requester: str,
+        permit: Mapping[str, Any],
     ) -> RunRow:
         """Record a run; the same run id and IR again returns the row that is there."""
 
@@ -89,6 +99,9 @@ class Port(Protocol):
 
     def move(self, request_id: str, to: RequestState, reason: str) -> bool:
         """Void or revoke a request."""
+
+    def flush(self) -> None:
+        """Bring records that wait in this process into the log."""
 
     def denials(self, request_id: str) -> Mapping[str, str]:
         """Who denied a request, and the reason that each gave."""

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from govflow.audit.record import Draft, Severity
-from govflow.errors import Denied, GovflowError, PlanDrift, PlanNotApproved, Refused, StepMissing, Unbound
+from govflow.errors import (
+    CanonicalError,
+    Denied,
+    GovflowError,
+    PlanDrift,
+    PlanNotApproved,
+    Refused,
+    StepMissing,
+    Unbound,
+)
 from govflow.governor.assess import Assessment, Ground, StepAssessment, assess, mandatory, reads_parameters
-from govflow.governor.explain import refusal
+from govflow.governor.checks import Check
+from govflow.governor.explain import as_refusal, refusal
 from govflow.governor.port import ApprovedPlan, Command, RunRow, Steps
 from govflow.governor.values import plain
 from govflow.identity import Principal
-from govflow.ir.diff import PlanDiff, diff
+from govflow.ir.diff import diff
 from govflow.ir.hashing import ir_hash, plan_hash, step_hash
 from govflow.ir.models import IR, Plan, Step, StepKind, Tier
 from govflow.ir.vocabulary import Vocabulary
 from govflow.policy.model import Verdict
+
+MODES: Final = ("observe", "enforce")
+UNKNOWN: Final = "unknown"
+"""The name that stands for a user whom the machine does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class Permit:
     reads: frozenset[str] | None  # parameters that a decision reads; None: any
     intent: Mapping[str, Any]  # payload of its intent records, made once
     static: bool  # no parameter can change the answer
-    by_fan_out: dict[int, StepAssessment] = field(default_factory=dict)  # static steps: the answer for a map of that size
+    by_fan_out: dict[int, StepAssessment] = field(default_factory=dict)  # if static: by the size of the map
 
 
 @dataclass(slots=True)
@@ -72,8 +86,8 @@ class GovernedRun:
 
     @property
     def enforce(self) -> bool:
-        """Whether a refusal stops the body."""
-        return self.facts.ground.mode == "enforce"
+        """Whether a refusal stops the body: always, unless the mode is to observe."""
+        return self.facts.ground.mode != "observe"
 
     def draft(self, event: str, at: datetime, **fields: Any) -> Draft:
         """A record of this run."""
@@ -90,8 +104,20 @@ class GovernedRun:
         )
 
 
+@dataclass(slots=True)
+class Opening:
+    """A run on its way through the checks."""
+
+    facts: RunFacts
+    now: datetime
+    run: GovernedRun
+    parameters: dict[str, Any] = field(default_factory=dict)  # as JSON
+    opaque: CanonicalError | None = None  # the first parameter that has no JSON form
+    assessment: Assessment | None = None
+
+
 def open_run(facts: RunFacts) -> Steps[GovernedRun]:
-    """Check a run before the first line of its flow, in the order of :mod:`govflow.governor.checks`.
+    """Check a run before the first line of its flow, in the order of :data:`OPENING`.
 
     In observe mode a refusal is recorded and the run goes on. In enforce mode it is raised.
 
@@ -99,68 +125,120 @@ def open_run(facts: RunFacts) -> Steps[GovernedRun]:
         Refused: enforce mode, and the answer is no.
         GovflowError: enforce mode, and the question could not be answered.
     """
-    run = GovernedRun(facts, "", "", {}, None)
     now = yield Command(lambda port: port.now())
+    opening = Opening(facts, now, GovernedRun(facts, "", "", {}, None))
     try:
-        run = yield from _open(facts, now)
+        for _, check in OPENING:
+            yield from check(opening)
     except GovflowError as error:
-        stop = error if isinstance(error, Refused) else Denied(str(error), mend=error.mend, details={"cause": error.code})
-        yield from _record_refusal(run, stop, now)
-        if run.enforce:
+        stop = as_refusal(error)
+        yield from _record_refusal(opening.run, stop, now)
+        if opening.run.enforce:
             raise
-        run.stopped = stop
-    return run
+        opening.run.stopped = stop
+    return opening.run
 
 
-def _open(facts: RunFacts, now: datetime) -> Steps[GovernedRun]:
-    ground = facts.ground
-    plan = _bound_plan(facts)
-    facts.vocabulary.check(plan)
-    hashed = plan_hash(plan)
-    yield from _audit_plan(facts, plan, hashed, now)
-    assessment = assess(plan, ground, facts.requester)
-    ir = IR(
-        tenant=ground.tenant,
-        environment=ground.environment,
-        policy_digest=ground.engine.digest,
-        plan=plan,
-        parameters=_parameters(facts, assessment),
-        request_id=facts.run_id,
-        idempotency_key=facts.idempotency_key,
-    )
-    permits = {step.step_id: _permit(step, assessment.steps[step.step_id], facts) for step in plan.steps}
-    run = GovernedRun(facts, ir_hash(ir), hashed, permits, None)
-    run.row = yield Command(
-        lambda port: port.save_run(
-            facts.run_id,
-            ground.tenant,
-            facts.flow,
-            run.ir_hash,
-            ground.engine.digest,
-            facts.requester.name,
-            {step_id: permit.step_hash for step_id, permit in permits.items()},
+def _identity(opening: Opening) -> Steps[None]:
+    """Somebody asked: without a name nobody can be kept from approving their own run."""
+    if opening.facts.requester.name == UNKNOWN:
+        raise Denied("Nobody knows who asked for this run.", mend="Set GOVFLOW_PRINCIPAL to who starts it.")
+    yield from ()
+
+
+def _tenant(opening: Opening) -> Steps[None]:
+    """A run belongs to one tenant, however often it is continued."""
+    facts = opening.facts
+    owner: str | None = yield Command(lambda port: port.tenant_of(facts.run_id))
+    if owner is not None and owner != facts.ground.tenant:
+        raise Denied(
+            f"Run {facts.run_id} belongs to another tenant than {facts.ground.tenant!r}.",
+            mend="Continue it with the GOVFLOW_TENANT that it was started with.",
         )
-    )
-    yield from _record_verdict(run, assessment, now)
-    return run
 
 
-def _bound_plan(facts: RunFacts) -> Plan:
+def _mode(opening: Opening) -> Steps[None]:
+    """Observe or enforce; nothing else is a mode."""
+    mode = opening.facts.ground.mode
+    if mode not in MODES:
+        raise Denied(f"There is no mode {mode!r}.", mend=f"GOVFLOW_MODE is one of: {', '.join(MODES)}.")
+    yield from ()
+
+
+def _input(opening: Opening) -> Steps[None]:
+    """The words of the plan are registered; the parameters have a form that a hash can read, or are known not to."""
+    facts = opening.facts
+    if facts.plan is not None:
+        facts.vocabulary.check(facts.plan)
+    for name, value in facts.parameters.items():
+        try:
+            opening.parameters[name] = plain(value, f"flow {facts.flow}, parameter {name}")
+        except CanonicalError as error:
+            # Nothing may ever read it: only an approval that binds to it needs its form.
+            opening.opaque = opening.opaque or error
+            opening.parameters[name] = {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
+    yield from ()
+
+
+def _plan(opening: Opening) -> Steps[None]:
+    """The loaded code is the source that was read, and the source is the plan that was approved."""
+    facts = opening.facts
     if facts.plan is None or facts.unbound is not None:
         raise Unbound(
             f"Flow {facts.flow!r} is not bound to its source: {facts.unbound or 'the source could not be read'}.",
             mend="Run the flow from the file it is written in, unchanged since the process started.",
         )
-    return facts.plan
+    opening.run.plan_hash = plan_hash(facts.plan)
+    yield from _audit_plan(opening, facts.plan)
 
 
-def _audit_plan(facts: RunFacts, plan: Plan, hashed: str, now: datetime) -> Steps[None]:
+def _policy(opening: Opening) -> Steps[None]:
+    """Every step is judged from source; what is certain to be denied is denied before the first line."""
+    facts, run, plan = opening.facts, opening.run, opening.facts.plan
+    if plan is None:
+        raise Unbound(f"Flow {facts.flow!r} has no plan.")
+    assessment = opening.assessment = assess(plan, facts.ground, facts.requester)
+    if opening.opaque is not None and assessment.verdict is Verdict.ESCALATE and run.enforce:
+        raise opening.opaque
+    ir = IR(
+        tenant=facts.ground.tenant,
+        environment=facts.ground.environment,
+        policy_digest=facts.ground.engine.digest,
+        plan=plan,
+        parameters=opening.parameters,
+        request_id=facts.run_id,
+        idempotency_key=facts.idempotency_key,
+    )
+    run.ir_hash = ir_hash(ir, run.plan_hash)
+    run.permits = {step.step_id: _permit(step, assessment.steps[step.step_id], facts) for step in plan.steps}
+    hashes = {step_id: permit.step_hash for step_id, permit in run.permits.items()}
+    digest = facts.ground.engine.digest
+    run.row = yield Command(
+        lambda port: port.save_run(
+            facts.run_id, facts.ground.tenant, facts.flow, run.ir_hash, digest, facts.requester.name, hashes
+        )
+    )
+    yield from _record_verdict(opening, assessment)
+
+
+OPENING: Final[tuple[tuple[Check, Callable[[Opening], Steps[None]]], ...]] = (
+    (Check.IDENTITY, _identity),
+    (Check.TENANT, _tenant),
+    (Check.MODE, _mode),
+    (Check.INPUT, _input),
+    (Check.PLAN, _plan),
+    (Check.POLICY, _policy),
+)
+"""What a run goes through before its first line, in the order of :data:`govflow.governor.checks.ORDER`."""
+
+
+def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
     """Compare what was approved with what is loaded. The two never come from one reading."""
-    ground = facts.ground
+    facts, run, now = opening.facts, opening.run, opening.now
+    ground, hashed = facts.ground, run.plan_hash
     approved: ApprovedPlan | None = yield Command(lambda port: port.approved_plan(ground.tenant, facts.flow))
-    if approved is None and facts.locked is not None and ground.mode != "enforce":
+    if approved is None and facts.locked is not None and not run.enforce:
         approved = facts.locked
-    blank = GovernedRun(facts, "", hashed, {}, None)
     production = ground.tiers.is_production(ground.environment)
     if approved is None or (approved.trusted and production):
         if production:
@@ -168,18 +246,20 @@ def _audit_plan(facts: RunFacts, plan: Plan, hashed: str, now: datetime) -> Step
                 f"Nobody has approved a plan of flow {facts.flow!r}, and {ground.environment} is production.",
                 mend="Have a second person run: govflow lock FILE --approve --as NAME",
             )
-        trust = blank.draft(
+        trust = run.draft(
             "plan.trusted", now, payload={"plan_hash": hashed, "why": f"first plan seen in {ground.environment}"}
         )
-        yield Command(lambda port: port.trust_plan(ground.tenant, facts.flow, plan, hashed, facts.requester.name, trust))
+        yield Command(
+            lambda port: port.trust_plan(ground.tenant, facts.flow, plan, hashed, facts.requester.name, trust)
+        )
         return
-    found: PlanDiff | None = None if approved.plan_hash == hashed else diff(approved.plan, plan)
     payload: dict[str, Any] = {"approved": approved.plan_hash, "loaded": hashed, "approved_by": approved.principal}
-    if found is None:
-        yield Command(lambda port: port.append(blank.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
+    if approved.plan_hash == hashed:
+        yield Command(lambda port: port.append(run.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
         return
+    found = diff(approved.plan, plan, approved_hash=approved.plan_hash, loaded_hash=hashed)
     payload["diff"] = found.to_dict()
-    failed = blank.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
+    failed = run.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
     yield Command(lambda port: port.append(failed, durable=True))
     raise PlanDrift(
         f"Flow {facts.flow!r} is not the plan that {approved.principal} approved:\n" + "\n".join(found.lines()),
@@ -200,20 +280,8 @@ def _permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
         "mode": facts.ground.mode,
     }
     reads = reads_parameters(step, facts.ground)
-    return Permit(step, hashed, assessment, reads, intent, static=reads == frozenset())
-
-
-def _parameters(facts: RunFacts, assessment: Assessment) -> dict[str, Any]:
-    """The flow's parameters as JSON. What nothing reads may stay opaque; what an approval binds to may not."""
-    values: dict[str, Any] = {}
-    for name, value in facts.parameters.items():
-        try:
-            values[name] = plain(value, f"flow {facts.flow}, parameter {name}")
-        except GovflowError:
-            if assessment.verdict is Verdict.ESCALATE and facts.ground.mode == "enforce":
-                raise
-            values[name] = {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
-    return values
+    static = reads == frozenset() and step.kind is not StepKind.UNRESOLVED
+    return Permit(step, hashed, assessment, reads, intent, static)
 
 
 _VERDICT_EVENTS: Mapping[Verdict, tuple[str, Severity]] = {
@@ -223,8 +291,8 @@ _VERDICT_EVENTS: Mapping[Verdict, tuple[str, Severity]] = {
 }
 
 
-def _record_verdict(run: GovernedRun, assessment: Assessment, now: datetime) -> Steps[None]:
-    facts = run.facts
+def _record_verdict(opening: Opening, assessment: Assessment) -> Steps[None]:
+    facts, run, now = opening.facts, opening.run, opening.now
     event, severity = _VERDICT_EVENTS[assessment.verdict]
     payload = {
         "ir_hash": run.ir_hash,
@@ -256,7 +324,7 @@ def _reject(run: GovernedRun, rejected: list[Permit]) -> Refused | None:
     certain = [p for p in final if mandatory(p.step) or p.step.kind in (StepKind.BODY, StepKind.UNRESOLVED)]
     if not certain:
         return None
-    return refusal(certain[0].step, certain[0].assessment, run.facts.ground)
+    return refusal(certain[0].assessment, run.facts.ground)
 
 
 def _record_refusal(run: GovernedRun, stop: Refused, now: datetime) -> Steps[None]:

@@ -1,24 +1,25 @@
 """Deciding one call of a step, and recording how it ended.
 
 The checks run in the order of :mod:`govflow.governor.checks`. Identity, tenant, mode and the plan are settled when the
-run opens; what is left for a call is: is this body the one that was bound, is it planned, what do policy and tier say of
-its parameters, has it been approved. A step whose answer no parameter can change takes :func:`warm` and waits for
+run opens; what is left for a call is: is it planned, is this body the one that was bound, what do policy and tier say
+of its parameters, has it been approved. A step whose answer no parameter can change takes :func:`warm` and waits for
 nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from govflow.approval.models import ApprovalRequest
 from govflow.audit.record import Draft, Severity
 from govflow.errors import Denied, GovflowError, Refused, Unbound, Unplanned
 from govflow.governor.approval import Asked, approval, severity_of
 from govflow.governor.assess import StepAssessment, judge
-from govflow.governor.explain import refusal
+from govflow.governor.checks import Check
+from govflow.governor.explain import as_refusal, refusal
 from govflow.governor.port import Command, Steps
 from govflow.governor.run import GovernedRun, Permit
 from govflow.governor.values import plain
@@ -37,6 +38,7 @@ class Call:
     fan_out: int | None = None  # elements of the map that this call belongs to
     unbound: str | None = None  # why this body is not the one that was bound; None when it is
     parameters: Callable[[], Mapping[str, Any]] = dict  # bound parameters, made only when something reads them
+    declared: Callable[[], Mapping[str, Any]] = dict  # what the task declares, for a site that could not be read
 
 
 @dataclass(slots=True)
@@ -93,9 +95,7 @@ def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
     if grant.request is not None and grant.request.binding.map_index is not None:
         payload["map_index"] = grant.request.binding.map_index
     if grant.assessment is not None and permit is not None and grant.assessment is not permit.assessment:
-        payload.update(
-            tier=int(grant.tier), verdict=str(grant.assessment.verdict), rule=grant.assessment.decision.rule
-        )
+        payload.update(tier=int(grant.tier), verdict=str(grant.assessment.verdict), rule=grant.assessment.decision.rule)
     if grant.assessment is not None and grant.tier >= Tier.MEDIUM:
         payload["request"] = _replayable(grant.assessment)
     if grant.request is not None:
@@ -117,25 +117,36 @@ def outcome_draft(run: GovernedRun, grant: Grant, at: datetime, failed: str | No
     )
 
 
+@dataclass(slots=True)
+class Case:
+    """A call on its way through the checks."""
+
+    run: GovernedRun
+    call: Call
+    new_id: str  # for the approval request, if there has to be one
+    grant: Grant
+    bound: dict[str, Any] = field(default_factory=dict)
+
+
 def before(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
-    """Decide a call and write its intent. Returns only if the body may run.
+    """Put a call through :data:`CHECKS`. Returns only if the body may run.
 
     Raises:
         Refused: enforce mode, and the answer is no.
         GovflowError: enforce mode, and there is no answer: the body does not run.
     """
+    case = Case(run, call, new_id, Grant(None, call))
     try:
-        grant = yield from _decide(run, call, new_id)
+        for _, check in CHECKS:
+            yield from check(case)
     except GovflowError as error:
-        stop = error if isinstance(error, Refused) else Denied(str(error), mend=error.mend, details={"cause": error.code})
+        stop = as_refusal(error)
         yield from _record_stop(run, call, stop)
         if run.enforce:
-            raise stop if isinstance(error, Refused) else error from None
-        grant = Grant(_permit_of(run, call), call, would_stop=stop)
-    now: datetime = yield Command(lambda port: port.now())
-    draft = intent_draft(run, grant, now)
-    yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
-    return grant
+            raise
+        case.grant = Grant(_permit_of(run, call), call, would_stop=stop)
+        yield from _intent(case)
+    return case.grant
 
 
 def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
@@ -148,35 +159,9 @@ def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
         yield Command(lambda port: port.outcome(request_id, outcome))
 
 
-def _decide(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
-    permit = _planned(run, call)
-    _bound(run, call, permit)
-    assessment, bound = _assess(run, call, permit)
-    verdict = assessment.verdict
-    if verdict is Verdict.REJECT:
-        raise refusal(permit.step, assessment, run.facts.ground)
-    if verdict is Verdict.PASS:
-        return Grant(permit, call, assessment, bound=bound)
-    if not run.enforce:
-        stop = Denied(f"Rule {assessment.decision.rule!r} asks for approval; observe mode does not stop.")
-        yield from _record_stop(run, call, stop)
-        return Grant(permit, call, assessment, would_stop=stop, bound=bound)
-    request = yield from approval(run, Asked(permit, assessment, call.task_run_id, bound), new_id)
-    return Grant(permit, call, assessment, request, bound=bound)
-
-
-def _permit_of(run: GovernedRun, call: Call) -> Permit | None:
-    """The permit of a call; of several candidates the strictest, because the site does not tell them apart."""
-    candidates = [run.permits[step_id] for step_id in call.step_ids if step_id in run.permits]
-    return max(candidates, key=_strictness, default=None)
-
-
-def _strictness(permit: Permit) -> tuple[int, int, str]:
-    order = {Verdict.PASS: 0, Verdict.ESCALATE: 1, Verdict.REJECT: 2}
-    return order[permit.assessment.verdict], int(permit.assessment.tier), permit.step.step_id
-
-
-def _planned(run: GovernedRun, call: Call) -> Permit:
+def _conformance(case: Case) -> Steps[None]:
+    """The call is planned, no more often than it is planned, and its body is the code that was read."""
+    run, call = case.run, case.call
     if run.stopped is not None:
         raise run.stopped
     permit = _permit_of(run, call)
@@ -192,7 +177,70 @@ def _planned(run: GovernedRun, call: Call) -> Permit:
             mend="A step that runs several times belongs in a loop or a map of the approved plan.",
             details={"callee": call.callee, "step_id": permit.step.step_id},
         )
-    return permit
+    if call.unbound is not None:
+        raise Unbound(
+            f"The body of step {permit.step.step_id} is not the code that was read: {call.unbound}.",
+            mend="Start a new process from the approved source.",
+        )
+    case.grant.permit = permit
+    yield from ()
+
+
+def _policy(case: Case) -> Steps[None]:
+    """Tier and policy, with the parameters of this call where something reads them."""
+    permit = _cleared(case)
+    case.grant.assessment = assessment = _assess(case, permit)
+    case.grant.bound = case.bound
+    if assessment.verdict is Verdict.REJECT:
+        raise refusal(assessment, case.run.facts.ground)
+    yield from ()
+
+
+def _approval(case: Case) -> Steps[None]:
+    """People, where the policy asks for them."""
+    permit, assessment = _cleared(case), case.grant.assessment
+    if assessment is None or assessment.verdict is Verdict.PASS:
+        return
+    if not case.run.enforce:
+        stop = Denied(f"Rule {assessment.decision.rule!r} asks for approval; observe mode does not stop.")
+        yield from _record_stop(case.run, case.call, stop)
+        case.grant.would_stop = stop
+        return
+    asked = Asked(permit, assessment, case.call.task_run_id, case.bound)
+    case.grant.request = yield from approval(case.run, asked, case.new_id)
+
+
+def _intent(case: Case) -> Steps[None]:
+    """The intent is on record, and durable from tier 2 on, before the body runs."""
+    now: datetime = yield Command(lambda port: port.now())
+    draft = intent_draft(case.run, case.grant, now)
+    yield Command(lambda port: port.append(draft, durable=case.grant.tier >= Tier.MEDIUM))
+
+
+CHECKS: Final[tuple[tuple[Check, Callable[[Case], Steps[None]]], ...]] = (
+    (Check.PLAN, _conformance),
+    (Check.POLICY, _policy),
+    (Check.APPROVAL, _approval),
+    (Check.INTENT, _intent),
+)
+"""What a call goes through before its body. What comes earlier in the order was settled when the run was opened."""
+
+
+def _cleared(case: Case) -> Permit:
+    if case.grant.permit is None:
+        raise Unplanned(f"{case.call.callee} has no permit.")
+    return case.grant.permit
+
+
+def _permit_of(run: GovernedRun, call: Call) -> Permit | None:
+    """The permit of a call; of several candidates the strictest, because the site does not tell them apart."""
+    candidates = [run.permits[step_id] for step_id in call.step_ids if step_id in run.permits]
+    return max(candidates, key=_strictness, default=None)
+
+
+def _strictness(permit: Permit) -> tuple[int, int, str]:
+    order = {Verdict.PASS: 0, Verdict.ESCALATE: 1, Verdict.REJECT: 2}
+    return order[permit.assessment.verdict], int(permit.assessment.tier), permit.step.step_id
 
 
 def _count(run: GovernedRun, permit: Permit, call: Call) -> bool:
@@ -208,30 +256,24 @@ def _count(run: GovernedRun, permit: Permit, call: Call) -> bool:
     return True
 
 
-def _bound(run: GovernedRun, call: Call, permit: Permit) -> None:
-    if call.unbound is not None:
-        raise Unbound(
-            f"The body of step {permit.step.step_id} is not the code that was read: {call.unbound}.",
-            mend="Start a new process from the approved source.",
-        )
-
-
-def _assess(run: GovernedRun, call: Call, permit: Permit) -> tuple[StepAssessment, dict[str, Any]]:
-    """Judge the call with the parameters that something reads; an approval reads all of them."""
-    facts, step = run.facts, permit.step
-    bound: dict[str, Any] = {} if permit.static else _plain(call, permit.reads)
+def _assess(case: Case, permit: Permit) -> StepAssessment:
+    facts, call, step = case.run.facts, case.call, permit.step
+    if not permit.static:
+        case.bound = _plain(call, permit.reads)
     if permit.static and call.fan_out is None:
         found = permit.assessment
     elif facts.plan is None:
         raise Unbound(f"Flow {facts.flow!r} has no plan.")
     else:
-        known = None if permit.static else bound
+        if step.kind is StepKind.UNRESOLVED:
+            step = step.model_copy(update=dict(call.declared()))
+        known = None if permit.static else case.bound
         found = judge(step, facts.plan, facts.ground, facts.requester, bound=known, fan_out=call.fan_out)
         if permit.static and call.fan_out is not None:
             permit.by_fan_out[call.fan_out] = found
     if found.verdict is Verdict.ESCALATE:
-        bound = _plain(call, None)  # people see all of it, and the approval binds to all of it
-    return found, bound
+        case.bound = _plain(call, None)  # people see all of it, and the approval binds to all of it
+    return found
 
 
 def _plain(call: Call, names: frozenset[str] | None) -> dict[str, Any]:
@@ -260,7 +302,12 @@ def _record_stop(run: GovernedRun, call: Call, stop: Refused) -> Steps[None]:
         "mode": run.facts.ground.mode,
     }
     draft = run.draft(
-        "step.refused", now, step_id=_named(run, call), attempt=call.attempt, severity=severity_of(stop), payload=payload
+        "step.refused",
+        now,
+        step_id=_named(run, call),
+        attempt=call.attempt,
+        severity=severity_of(stop),
+        payload=payload,
     )
     try:
         yield Command(lambda port: port.append(draft, durable=True))

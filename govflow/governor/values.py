@@ -50,7 +50,7 @@ def plain(value: object, where: str) -> JsonValue:
 
 
 def _plain(value: object, where: str, above: frozenset[int]) -> JsonValue:
-    if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (bool, str, int)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
@@ -103,7 +103,9 @@ def fill(template: str, parameters: Mapping[str, object], where: str) -> str:
     def value_of(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in parameters:
-            raise CanonicalError(f"{where}: no parameter {name!r} is bound for {template!r}.", mend="Mend the template.")
+            raise CanonicalError(
+                f"{where}: no parameter {name!r} is bound for {template!r}.", mend="Mend the template."
+            )
         value = plain(parameters[name], f"{where}, parameter {name}")
         if isinstance(value, (dict, list)) or value is None:
             raise CanonicalError(f"{where}, parameter {name}: a resource needs text or a number.", mend=_MEND)

@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -79,11 +80,9 @@ def bind(fn: Any) -> Bound:
 
 def _source_file(fn: Any, code: CodeType) -> Path | None:
     candidates = [code.co_filename]
-    try:
+    with suppress(TypeError):
         # Prefect's script loader may give a function another file name than the one on disk.
         candidates.append(inspect.getsourcefile(fn) or "")
-    except TypeError:
-        pass
     for name in candidates:
         if name and not name.startswith("<") and os.path.isfile(name):
             return Path(os.path.realpath(name))

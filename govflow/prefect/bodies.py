@@ -18,6 +18,8 @@ from prefect.context import TaskRunContext
 from govflow.errors import Unplanned
 from govflow.governor.port import adrive, drive
 from govflow.governor.step import Call, Grant, after, before, intent_draft, outcome_draft, warm
+from govflow.ir.models import StepKind, Tier
+from govflow.prefect.options import Governance
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 
 UNMARKED: frozenset[str] = frozenset()
@@ -27,6 +29,8 @@ class TaskBody:
     """A guarded function. ``step_ids`` are the planned steps of the call site; empty for a task that has no site."""
 
     fn: Callable[..., Any]
+    __name__: str
+    __qualname__: str
 
     def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = UNMARKED, fan_out: int | None = None) -> None:
         functools.update_wrapper(self, fn)
@@ -45,6 +49,7 @@ class TaskBody:
         return body
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Decide, then run the function."""
         entry = self._enter(args, kwargs)
         if entry is None:
             return self.fn(*args, **kwargs)
@@ -85,6 +90,7 @@ class TaskBody:
             fan_out=self.fan_out,
             unbound=self._unbound(active),
             parameters=functools.partial(self._bound_parameters, args, kwargs),
+            declared=functools.partial(self._declared, context),
         )
 
     def _around(self, active: Active) -> Call:
@@ -93,13 +99,24 @@ class TaskBody:
 
     def _unbound(self, active: Active) -> str | None:
         name = active.bound.name_of(self.fn)
-        if name is None:
-            return f"{self.__qualname__} in memory is not in the source that was read"
-        permits = active.run.permits
         for step_id in self.step_ids:
-            if step_id in permits and permits[step_id].step.callee != name:
-                return f"{name} stands where the plan has {permits[step_id].step.callee}"
+            permit = active.run.permits.get(step_id)
+            if permit is None or permit.step.kind is StepKind.UNRESOLVED:
+                continue  # nobody could read which task is called there: it is judged by what it declares
+            if name is None:
+                return f"{self.__qualname__} in memory is not in the source that was read"
+            if permit.step.callee != name:
+                return f"{name} stands where the plan has {permit.step.callee}"
         return None
+
+    def _declared(self, context: TaskRunContext) -> dict[str, Any]:
+        """What the task says of itself, for a site at which the plan could not say which task is called."""
+        governance = getattr(context.task, "governance", None) or Governance()
+        said = {name: getattr(governance, name) for name in Governance.__dataclass_fields__}
+        known = {name: value for name, value in said.items() if value is not None}
+        if "tier" in known:
+            known["tier"] = Tier(known["tier"])
+        return {**known, "callee": self.__qualname__}
 
     def _bound_parameters(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         bound = self.__signature__.bind(*args, **kwargs)
@@ -114,6 +131,7 @@ class AsyncTaskBody(TaskBody):
     """A guarded coroutine function. The event loop never waits for the database or for people."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Decide, then run the function."""
         entry = self._enter(args, kwargs)
         if entry is None:
             return await self.fn(*args, **kwargs)
@@ -132,6 +150,7 @@ class GeneratorTaskBody(TaskBody):
     """A guarded generator function: decided before the first value, recorded after the last."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        """Decide, then run the function."""
         entry = self._enter(args, kwargs)
         if entry is None:
             return (yield from self.fn(*args, **kwargs))
@@ -150,6 +169,7 @@ class AsyncGeneratorTaskBody(TaskBody):
     """A guarded async generator function."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        """Decide, then run the function."""
         entry = self._enter(args, kwargs)
         if entry is None:
             async for value in self.fn(*args, **kwargs):

@@ -47,6 +47,8 @@ class FlowBody:
     """A guarded flow function. ``step_ids`` are the subflow steps of the call site, when another flow calls it."""
 
     fn: Callable[..., Any]
+    __name__: str
+    __qualname__: str
 
     def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = frozenset()) -> None:
         functools.update_wrapper(self, fn)
@@ -63,6 +65,7 @@ class FlowBody:
         return body
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Decide, then run the function."""
         context = self._own_run()
         if context is None:
             return self.fn(*args, **kwargs)
@@ -128,6 +131,7 @@ class AsyncFlowBody(FlowBody):
     """A guarded coroutine function."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Decide, then run the function."""
         context = self._own_run()
         if context is None:
             return await self.fn(*args, **kwargs)
@@ -148,6 +152,7 @@ class GeneratorFlowBody(FlowBody):
     """A guarded generator function. The run is current only while the body runs, not between two values."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        """Decide, then run the function."""
         context = self._own_run()
         if context is None:
             return (yield from self.fn(*args, **kwargs))
@@ -174,6 +179,7 @@ class AsyncGeneratorFlowBody(FlowBody):
     """A guarded async generator function."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        """Decide, then run the function."""
         context = self._own_run()
         if context is None:
             async for value in self.fn(*args, **kwargs):
@@ -256,4 +262,3 @@ async def _aopen(opening: Opening) -> Opened:
 
 async def _aclose(opened: Opened, failed: str | None) -> None:
     await asyncio.to_thread(_close, opened, failed)
-

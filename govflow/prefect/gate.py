@@ -20,9 +20,10 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.input.run_input import keyset_from_paused_state
-from prefect.states import Paused, Running, State
+from prefect.states import Paused, Running
 
 from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.errors import GovflowError, VoteRefused
@@ -143,7 +144,7 @@ class _Question:
         self._put(keys["schema"], ANSWER_SCHEMA)
         self._put(keys["description"], self._description())
         self._keys = keys
-        result = self._client.set_flow_run_state(self._run, state)
+        result: OrchestrationResult[Any] = self._client.set_flow_run_state(self._run, state)
         if result.status is not SetStateStatus.ACCEPT:
             self._forget()
 
@@ -198,7 +199,9 @@ class _Question:
                 state = self._client.read_flow_run(self._run).state
                 if state is not None and state.is_paused():
                     message = f"Request {current.request_id} is {current.state}."
-                    result = self._client.set_flow_run_state(self._run, Running(message=message))
+                    result: OrchestrationResult[Any] = self._client.set_flow_run_state(
+                        self._run, Running(message=message)
+                    )
                     if result.status is not SetStateStatus.ACCEPT:
                         continue
                     self._resumed += 1

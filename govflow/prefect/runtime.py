@@ -78,4 +78,3 @@ class Runtime:
 
 
 RUNTIME: Final = Runtime()
-

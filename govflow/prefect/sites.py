@@ -81,4 +81,3 @@ def _call_end(code: CodeType, at: int) -> tuple[int, int] | None:
         if index == at // 2:
             return None if end_line is None or end_column is None else (end_line, end_column)
     return None
-

@@ -59,6 +59,17 @@ class StorePort:
             _log.warning("record.lost", event_name=draft.event, reason=error.message)
             return Ack(writer="none", writer_seq=-1, durable=False)
 
+    def tenant_of(self, run_id: str) -> str | None:
+        """The tenant of a run that was opened before."""
+        try:
+            found = self.store.runs.get(run_id)
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+            return None
+        return None if found is None else found.tenant
+
     def approved_plan(self, tenant: str, flow: str) -> ApprovedPlan | None:
         """The plan that was last approved."""
         try:

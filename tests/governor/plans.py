@@ -20,5 +20,7 @@ def step(step_id: str, **fields: Any) -> Step:
 
 def plan(*steps: Step, edges: tuple[Edge, ...] = (), **fields: Any) -> Plan:
     """A plan of flow ``etl`` whose first step is its body."""
-    body = step("etl", kind=StepKind.BODY, callee="etl", action="flow:execute", provider="prefect", resource="flow://f/etl")
+    body = step(
+        "etl", kind=StepKind.BODY, callee="etl", action="flow:execute", provider="prefect", resource="flow://f/etl"
+    )
     return Plan(flow="etl", file="flow.py", function="etl", steps=(body, *steps), edges=edges, **fields)

@@ -34,7 +34,14 @@ class Row:
 def test_everything_that_people_pass_has_a_form() -> None:
     row = Row(UUID(int=7), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     found = plain(
-        {"path": Path("a/b"), "money": Decimal("1.10"), "colour": Colour.RED, "row": row, "set": {3, 1, 2}, "t": (1, 2.5)},
+        {
+            "path": Path("a/b"),
+            "money": Decimal("1.10"),
+            "colour": Colour.RED,
+            "row": row,
+            "set": {3, 1, 2},
+            "t": (1, 2.5),
+        },
         "x",
     )
     assert found == {

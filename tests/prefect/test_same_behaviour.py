@@ -9,7 +9,7 @@ from typing import Any
 
 import cloudpickle
 import pytest
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from tests.prefect.conftest import POLICY, Home
 
