@@ -24,6 +24,7 @@ from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
 from govflow.planning.scopes import Scope
 from govflow.planning.values import (
     NO_DEPS,
+    Choice,
     Constant,
     Data,
     Deps,
@@ -34,6 +35,7 @@ from govflow.planning.values import (
     ModuleRef,
     Origin,
     Value,
+    join,
 )
 
 # How a statement can end, as bits.
@@ -41,6 +43,7 @@ NEXT, RETURN, RAISE, BREAK, CONTINUE = 1, 2, 4, 8, 16
 
 DEEPEST = 100  # functions and modules inside one another; each takes some thirty Python frames to read
 
+_CIRCLE = "imports go round in a circle"
 _LONGEST_IMPORT = 50  # re-exports of re-exports
 _BUILTINS = frozenset(dir(builtins))
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__path__"})
@@ -207,15 +210,29 @@ class Machine:
         return Data(NO_DEPS, Origin.HIDDEN, f"the name {name} is not defined where the repository can be read")
 
     def resolve(self, value: Value) -> Value:
-        """Follow an import to what it names."""
-        seen: set[tuple[str | None, str]] = set()
+        """Follow imports to what they name, those among the options of a choice too."""
+        if isinstance(value, Imported):
+            return self._follow(value, set())
+        if isinstance(value, Choice) and any(isinstance(option, Imported) for option in value.options):
+            return self._follow(value, set())
+        return value
+
+    def _follow(self, value: Value, seen: set[tuple[str | None, str]]) -> Value:
         while isinstance(value, Imported):
             key = (value.module.path, value.name)
             value = self._own_member(value.module, value.name, from_top_level=key not in seen)
             if len(seen) > _LONGEST_IMPORT:
-                return Data(NO_DEPS, Origin.HIDDEN, "imports go round in a circle")
+                return Data(NO_DEPS, Origin.HIDDEN, _CIRCLE)
             seen.add(key)
-        return value
+        if not isinstance(value, Choice):
+            return value
+        # An option that leads back here says nothing new.
+        fresh = [
+            option
+            for option in value.options
+            if not isinstance(option, Imported) or (option.module.path, option.name) not in seen
+        ]
+        return join([self._follow(option, set(seen)) for option in fresh] or [Data(NO_DEPS, Origin.HIDDEN, _CIRCLE)])
 
     def member(self, module: ModuleRef, name: str) -> Value:
         """An attribute of a module: a name of its top level, or a submodule."""

@@ -246,6 +246,8 @@ def _key(value: Value) -> object:
             return id(value)
     if isinstance(value, External):
         return value.dotted
+    if isinstance(value, Imported):
+        return (value.module.path, value.module.folder, value.name)
     if isinstance(value, Data):
         return (value.origin, value.deps, value.reason)
     if isinstance(value, Method):

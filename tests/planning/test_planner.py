@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -300,6 +301,18 @@ def test_a_package_that_imports_its_own_submodule_by_name() -> None:
         },
     )
     assert list(steps(plan)) == ["pack/sub.py:go#1", "pack/sub.py:go#2", "unresolved#1"]
+
+
+def test_an_import_that_may_fail_is_a_choice() -> None:
+    plan = plan_of(
+        "try:\n    from fast import load\nexcept ImportError:\n    from slow import load\n"
+        "@flow\ndef main():\n    load.submit(1)\n",
+        files={
+            "fast.py": "try:\n    from f import load\nexcept ImportError:\n    load = None\n",
+            "slow.py": "from prefect import task\n@task\ndef load(x): ...\n",
+        },
+    )
+    assert list(steps(plan)) == ["slow.py:load#1"]
 
 
 def test_methods_and_objects() -> None:
@@ -631,3 +644,12 @@ def test_one_step_for_each_call_site_with_resource_and_inputs() -> None:
     ]
     assert {plan.step(f"main/write#{number}").resource for number in (1, 2)} == {"table://{table}"}
     assert plan.step("main/write#1").parameters == ("table", "rows")
+
+
+def test_a_booby_trapped_file_is_never_executed(tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    trap = f"open({str(mark)!r}, 'w').close()\n"
+    source = f"import trap\n{trap}@flow\ndef main(x={trap.strip()}):\n    {trap.strip()}\n    a()\n    trap.go()\n"
+    plan = plan_of(source, files={"trap.py": trap + "class T(type):\n    " + trap + "def go():\n    " + trap})
+    assert steps(plan) == {"a#1": "one"}
+    assert not mark.exists()
