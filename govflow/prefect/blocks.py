@@ -20,9 +20,9 @@ class GovernanceStore(Block):
         Load a saved document and open what it names:
 
         ```python
-        from govflow.prefect.blocks import GovernanceStore
-
         from contextlib import closing
+
+        from govflow.prefect.blocks import GovernanceStore
 
         governance = GovernanceStore.load("BLOCK_NAME")
         with closing(governance.workspace()) as workspace:
@@ -58,9 +58,10 @@ class GovernanceStore(Block):
         """
         settings = load_settings(
             database_url=self.database_url.get_secret_value(),
-            policy=Path(self.policy) if self.policy else None,
             tenant=self.tenant,
             environment=self.environment,
             mode=self.mode,
         )
-        return open_workspace(settings)
+        # Not an argument of load_settings: there, None means "whatever this process has", here it means none.
+        policy = Path(self.policy).expanduser() if self.policy else None
+        return open_workspace(settings.model_copy(update={"policy": policy}))
