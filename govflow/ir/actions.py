@@ -113,6 +113,8 @@ ACTIONS: Final = MappingProxyType(
         "memory:read": "read what an agent remembers",
         "memory:write": "change what an agent remembers",
         "memory:delete": "delete what an agent remembers",
+        # govflow's own upkeep
+        "approval:expire": "close approval requests whose time is over",
     }
 )
 """Action to meaning."""
@@ -178,6 +180,7 @@ PROVIDERS: Final = MappingProxyType(
         "anthropic": "Anthropic",
         "huggingface": "Hugging Face",
         "mlflow": "MLflow",
+        "govflow": "the governance store itself",
     }
 )
 """Provider to meaning."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
 from prefect.events import emit_event
 
+from govflow.approval.models import ApprovalRequest
 from govflow.audit.record import Ack, Draft
+from govflow.audit.vocabulary import severity_of
 from govflow.telemetry import get_logger
 
 _log = get_logger(__name__)
@@ -25,18 +31,44 @@ def publish(draft: Draft, ack: Ack | None) -> None:
             },
             related=[{"prefect.resource.id": f"prefect.flow-run.{draft.run_id}", "prefect.resource.role": "flow-run"}],
             occurred=draft.at,
-            payload={
-                "source": "govflow",
-                "target": draft.step_id or draft.flow,
-                "payload": dict(draft.payload),
-                "meta": {
-                    "tenant_id": draft.tenant,
-                    "correlation_id": draft.correlation,
-                    "criticality": str(draft.severity),
-                    "writer": ack.writer if ack else None,
-                    "writer_seq": ack.writer_seq if ack else None,
-                },
-            },
+            payload=_payload(draft, ack),
         )
     except Exception as error:  # noqa: BLE001 - an event bus that is down must not stop a run
         _log.warning("event.lost", event_name=draft.event, reason=f"{type(error).__name__}: {error}")
+
+
+def publish_about(request: ApprovalRequest, event: str, payload: Mapping[str, Any] | None = None) -> None:
+    """Emit an event about a request whose record the store has already written."""
+    binding = request.binding
+    draft = Draft(
+        event=event,
+        tenant=binding.tenant,
+        at=datetime.now(UTC),
+        run_id=binding.run_id,
+        flow=binding.flow,
+        step_id=binding.step_id,
+        payload={"request_id": request.request_id, **(payload or {})},
+    )
+    publish(draft, None)
+
+
+def publish_expired(request: ApprovalRequest) -> None:
+    """Say that nobody decided, or nobody claimed, a request in time."""
+    publish_about(request, "ir.approval_expired", {"expires_at": request.expires_at.isoformat()})
+
+
+def _payload(draft: Draft, ack: Ack | None) -> dict[str, Any]:
+    """Source, target, payload and meta, as in :mod:`govflow.events.envelope`; id, type and time are the event's own."""
+    return {
+        "source": "govflow",
+        "target": draft.run_id,
+        "step_id": draft.step_id,
+        "payload": dict(draft.payload),
+        "meta": {
+            "tenant_id": draft.tenant,
+            "correlation_id": draft.correlation or draft.run_id,
+            "criticality": str(severity_of(draft.event, draft.severity)),
+            "writer": ack.writer if ack else None,
+            "writer_seq": ack.writer_seq if ack else None,
+        },
+    }
