@@ -14,6 +14,7 @@ from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope
+from govflow.planning.spread import spread
 from govflow.planning.values import (
     NO_DEPS,
     NONE,
@@ -48,38 +49,6 @@ _MOST_INLINED = 60_000
 _MOST_INLINED_AT_IMPORT = 3_000
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 UNRESOLVED = "unresolved"
-
-
-def evaluate_arguments(machine: Machine, node: ast.Call) -> Arguments:
-    """The arguments of a call, ``*`` and ``**`` spread as far as they are known."""
-    found = Arguments()
-    for argument in node.args:
-        if not isinstance(argument, ast.Starred):
-            (found.rest if found.rest else found.positional).append(machine.evaluate(argument))
-            continue
-        value = machine.evaluate(argument.value)
-        if isinstance(value, Container) and value.keys is None and value.exact and not found.rest:
-            found.positional.extend(value.items)
-        else:
-            found.rest.append(iterate(machine, value))
-    for keyword in node.keywords:
-        value = machine.evaluate(keyword.value)
-        if keyword.arg is not None:
-            found.keywords[keyword.arg] = value
-        else:
-            _spread(machine, value, found)
-    return found
-
-
-def _spread(machine: Machine, value: Value, found: Arguments) -> None:
-    if isinstance(value, Container) and value.keys is not None:
-        for key, item in zip(value.keys, value.items, strict=True):
-            if isinstance(key, Constant) and isinstance(key.value, str):
-                found.keywords[key.value] = item
-            else:
-                found.rest.append(item)
-    else:
-        found.rest.append(Data(deps_of(value), value.origin if isinstance(value, Data) else Origin.COMPUTED))
 
 
 def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Value:
@@ -195,7 +164,7 @@ def _of_apply_async(machine: Machine, given: Arguments) -> Arguments:
     elif args is not None:
         found.rest.append(iterate(machine, args))
     if keywords is not None:
-        _spread(machine, keywords, found)
+        spread(machine, keywords, found)
     return found
 
 

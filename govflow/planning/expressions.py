@@ -6,10 +6,11 @@ import ast
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from govflow.planning.calls import call, evaluate_arguments
+from govflow.planning.calls import call
 from govflow.planning.machine import EXPRESSIONS, Machine
 from govflow.planning.members import attribute, element, iterate
 from govflow.planning.scopes import Scope
+from govflow.planning.spread import evaluate_arguments
 from govflow.planning.values import (
     NONE,
     Choice,

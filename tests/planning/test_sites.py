@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -41,17 +41,33 @@ async def later(x):
 MINORS = ["3.11", "3.12", "3.13"]
 
 
-@pytest.fixture(params=MINORS, autouse=True)
-def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The interpreter that executes the flows; they are planned by this one."""
-    found = python_of(request.param)
-    if found is None:
+Runner = Callable[..., Any]
+_RUNNERS: list[Runner] = [toy_engine.run_flow]
+
+
+@pytest.fixture(params=MINORS, scope="module", autouse=True)
+def minor(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The Python minor that executes the flows; they are planned by this one."""
+    python = python_of(request.param)
+    if python is None:
         pytest.skip(f"no Python {request.param} here")
-    monkeypatch.setattr(sys.modules[__name__], "PYTHON", found)
-    return found
+    if python == sys.executable:
+        yield
+        return
+    command = [python, "-I", toy_engine.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
+        def run_there(files: Mapping[str, str], path: str, function: str, *args: object) -> Any:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            sent = {"files": files, "path": path, "function": function, "args": args}
+            process.stdin.write(json.dumps(sent) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
 
-PYTHON = sys.executable
+        _RUNNERS.append(run_there)
+        yield
+        _RUNNERS.pop()
 
 
 def run_planned(
@@ -60,15 +76,7 @@ def run_planned(
     """Plan a flow, execute it for real, and resolve every call that was seen."""
     plan = plan_flow(MemoryTree(files), path, function).plan
     index = SiteIndex(plan)
-    if sys.executable == PYTHON:
-        seen: Any = toy_engine.run_flow(files, path, function, *args)
-    else:
-        request = json.dumps({"files": files, "path": path, "function": function, "args": args})
-        done = subprocess.run(
-            [PYTHON, "-I", toy_engine.__file__], input=request, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert not done.returncode, done.stderr
-        seen = json.loads(done.stdout)
+    seen = _RUNNERS[-1](files, path, function, *args)
     return [(name, index.resolve([tuple(item) for item in chain])) for name, chain in seen], plan
 
 

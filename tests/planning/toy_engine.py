@@ -1,8 +1,8 @@
 """A toy stand-in for an engine: runs bodies at once and writes down from where each was called.
 
 It reads frames the way the real adapter does, so that planned call sites can be compared with what the interpreter
-itself reports. Standard library only: it runs as a script under every Python minor that is there, reading a request
-from stdin as JSON and writing the calls it saw to stdout.
+itself reports. Standard library only: it runs as a script under every Python minor that is there, reading requests
+from stdin, a line of JSON each, and writing the calls it saw to stdout.
 """
 
 from __future__ import annotations
@@ -132,5 +132,7 @@ def run_flow(files: Mapping[str, str], path: str, function: str, *args: Any) -> 
 
 
 if __name__ == "__main__":
-    request = json.load(sys.stdin)
-    json.dump(run_flow(request["files"], request["path"], request["function"], *request["args"]), sys.stdout)
+    for line in sys.stdin:
+        request = json.loads(line)
+        found = run_flow(request["files"], request["path"], request["function"], *request["args"])
+        print(json.dumps(found), flush=True)
