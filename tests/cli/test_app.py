@@ -194,8 +194,8 @@ def test_an_interrupt_is_neither_success_nor_finding(repo: Path) -> None:
         subprocess.Popen(
             command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         ) as process,
-        policy.open("w"),
-    ):  # opens when the command has opened it to read, and it waits for a word
+        policy.open("w"),  # opens once the command has opened it to read, and now waits for a word
+    ):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
