@@ -19,33 +19,25 @@ from govflow.errors import Unplanned
 from govflow.governor.port import adrive, drive
 from govflow.governor.step import Call, Grant, after, before, intent_draft, outcome_draft, warm
 from govflow.ir.models import StepKind, Tier
+from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.options import Governance
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 
 UNMARKED: frozenset[str] = frozenset()
 
 
-class TaskBody:
+class TaskBody(FunctionLike):
     """A guarded function. ``step_ids`` are the planned steps of the call site; empty for a task that has no site."""
 
-    fn: Callable[..., Any]
-    __name__: str
-    __qualname__: str
-
     def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = UNMARKED, fan_out: int | None = None) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
+        super().__init__(fn)
         self.step_ids = step_ids
         self.fan_out = fan_out
-        # Prefect asks for the signature at every call; the wrapped function's is looked up once.
-        self.__signature__ = inspect.signature(fn)
 
     def at(self, step_ids: frozenset[str], fan_out: int | None) -> TaskBody:
         """The same body, marked with its call site."""
         body = type(self)(self.fn, step_ids, fan_out)
-        for name in ("__prefect_self__", "__prefect_cls__"):  # Prefect binds methods by writing on the function
-            if hasattr(self, name):
-                setattr(body, name, getattr(self, name))
+        body._bind_as(self)
         return body
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -122,7 +114,7 @@ class TaskBody:
         bound = self.__signature__.bind(*args, **kwargs)
         bound.apply_defaults()
         values = dict(bound.arguments)
-        if hasattr(self, "__prefect_self__") or hasattr(self, "__prefect_cls__"):
+        if self.is_bound:
             values.pop(next(iter(self.__signature__.parameters)), None)  # the instance is not a parameter of the step
         return values
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
 from govflow.prefect.artifacts import publish_plan
+from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.port import PrefectPort
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 from govflow.services.locked_plan import locked_plan
@@ -43,25 +43,17 @@ class Opened:
     parent_grant: Grant | None
 
 
-class FlowBody:
+class FlowBody(FunctionLike):
     """A guarded flow function. ``step_ids`` are the subflow steps of the call site, when another flow calls it."""
 
-    fn: Callable[..., Any]
-    __name__: str
-    __qualname__: str
-
     def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = frozenset()) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
+        super().__init__(fn)
         self.step_ids = step_ids
-        self.__signature__ = inspect.signature(fn)
 
     def at(self, step_ids: frozenset[str]) -> FlowBody:
         """The same body, marked with its call site."""
         body = type(self)(self.fn, step_ids)
-        for name in ("__prefect_self__", "__prefect_cls__"):
-            if hasattr(self, name):
-                setattr(body, name, getattr(self, name))
+        body._bind_as(self)
         return body
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -15,6 +15,7 @@ from tests.prefect.conftest import POLICY, Home
 
 SOURCE = '''
 """A project that somebody else wrote."""
+from __future__ import annotations
 import asyncio
 from prefect import unmapped
 from {origin} import flow, task
