@@ -1,0 +1,181 @@
+"""The flows in flows/: loaded as Prefect loads them, run governed, deployed from the root prefect.yaml."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.flows import load_flow_from_entrypoint
+from pydantic import SecretStr
+
+from govflow.approval.models import ApprovalRequest, Binding, RequestState
+from govflow.approval.requests import open_request
+from govflow.approval.rules import rule_from
+from govflow.audit.record import Draft
+from govflow.errors import Denied
+from govflow.ir.models import Tier
+from govflow.prefect import GovernedFlow
+from govflow.prefect.blocks import GovernanceStore
+from govflow.store import Store
+from tests.prefect.conftest import Home
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGEST = "sha256:" + "ab" * 32
+DECLARED: Sequence[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def _load(name: str) -> Any:
+    """The flow of a declared deployment, as a worker loads it."""
+    (declared,) = (one for one in DECLARED if one["name"] == name)
+    loaded: Any = load_flow_from_entrypoint(f"{ROOT}/{declared['entrypoint']}")
+    assert isinstance(loaded, GovernedFlow)
+    return loaded
+
+
+def _ask(store: Store, asked: datetime, tenant: str = "default") -> ApprovalRequest:
+    """A request that was asked at some time, for an hour, by a run that is gone."""
+    run_id = str(uuid4())
+    request = open_request(
+        request_id=uuid4().hex,
+        binding=Binding(
+            tenant=tenant,
+            flow="gone",
+            run_id=run_id,
+            step_id="gone/purge#1",
+            ir_hash=DIGEST,
+            policy_digest=DIGEST,
+            parameters_digest=DIGEST,
+        ),
+        rule=rule_from("one", {"required": 1, "approvers": ["*"], "ttl_seconds": 3600}),
+        requester="alice",
+        tier=Tier.HIGH,
+        policy_rule="ask",
+        reason="purge does data:delete",
+        summary={},
+        now=asked,
+    )
+    return store.approvals.open(request, Draft("ir.approval_created", tenant, asked, run_id=run_id))
+
+
+def test_every_declared_deployment_names_a_governed_flow_that_loads() -> None:
+    assert DECLARED
+    for declared in DECLARED:
+        assert _load(declared["name"]).name == declared["name"]
+        assert declared["description"]
+        assert declared["schedules"]
+
+
+def test_requests_whose_time_is_over_are_closed_though_nothing_else_runs(home: Home) -> None:
+    home.configure(mode="enforce")
+    now = datetime.now(UTC)
+    with home.store() as store:
+        due, foreign = _ask(store, now - timedelta(hours=2)), _ask(store, now - timedelta(hours=2), "acme")
+        open_still = _ask(store, now)
+        closed = _load("expire-approvals")()
+        assert set(closed) == {due.request_id, foreign.request_id}
+        states = [store.approvals.get(request.request_id).state for request in (due, foreign, open_still)]
+        assert states == [RequestState.EXPIRED, RequestState.EXPIRED, RequestState.PENDING]
+    (expired,) = (body for body in home.events() if body["event"] == "ir.approval_expired")
+    assert expired["run_id"] == due.binding.run_id
+    assert expired["severity"] == "warning"
+
+
+def test_the_sweep_is_itself_a_governed_run(home: Home) -> None:
+    home.configure(mode="enforce")
+    assert _load("expire-approvals")() == []
+    (verdict,) = (body for body in home.events() if body["event"] == "ir.validated_pass")
+    assert (verdict["payload"]["tier"], verdict["payload"]["mode"]) == (1, "enforce")
+    intents = [body["step_id"] for body in home.events(verdict["run_id"]) if body["event"] == "step.intent"]
+    assert "expire/expire_due#1" in intents
+
+
+def test_a_block_says_which_store_is_swept(home: Home) -> None:
+    other = f"sqlite:///{home.path / 'other.db'}"
+    name = f"sweep-{uuid4().hex[:8]}"
+    GovernanceStore(database_url=SecretStr(other)).save(name)
+    now = datetime.now(UTC)
+    with home.store() as here, Store.open(other) as there:
+        spared, due = _ask(here, now - timedelta(hours=2)), _ask(there, now - timedelta(hours=2))
+        assert _load("expire-approvals")(block=name) == [due.request_id]
+        assert here.approvals.get(spared.request_id).state is RequestState.PENDING
+
+
+FLOWS_ONLY = """\
+version: 1
+policy:
+  name: flows-only
+  rules:
+    - {name: flows, effect: allow, actions: ["flow:execute"]}
+"""
+
+
+def test_a_policy_that_forbids_the_sweep_stops_it(home: Home) -> None:
+    home.configure(policy=FLOWS_ONLY)
+    with home.store() as store:
+        due = _ask(store, datetime.now(UTC) - timedelta(hours=2))
+        with pytest.raises(Denied, match="approval:expire"):
+            _load("expire-approvals")()
+        assert store.approvals.get(due.request_id).state is RequestState.PENDING
+
+
+def _prefect(home: Home, prefect_server: str, *arguments: str) -> str:
+    """Prefect's own command, in the root of the project."""
+    env = {
+        **os.environ,
+        "PREFECT_API_URL": prefect_server,
+        "PREFECT_HOME": str(home.path / "prefect"),
+        "GOVFLOW_MODE": "enforce",
+    }
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def deployed(home: Home, prefect_server: str, client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
+    """`prefect deploy --all`, on a server that has the work pool."""
+    _prefect(home, prefect_server, "work-pool", "create", "govflow", "--type", "process", "--overwrite")
+    _prefect(home, prefect_server, "deploy", "--all")
+    deployment = client.read_deployment_by_name("expire-approvals/expire-approvals")
+    yield deployment
+    client.delete_deployment(deployment.id)
+
+
+def test_prefect_deploys_what_the_file_declares_and_a_worker_runs_it(
+    home: Home, prefect_server: str, client: SyncPrefectClient, deployed: DeploymentResponse
+) -> None:
+    assert deployed.entrypoint == "flows/expire_approvals.py:expire"
+    assert deployed.work_pool_name == "govflow"
+    (scheduled,) = deployed.schedules
+    assert scheduled.active
+    assert scheduled.schedule.interval == timedelta(seconds=60)  # type: ignore[union-attr] # the file says: interval
+    assert deployed.parameter_openapi_schema is not None
+    assert deployed.parameter_openapi_schema["properties"]["block"]["default"] == ""
+
+    client.pause_deployment(deployed.id)  # one run is enough here
+    with home.store() as store:
+        due = _ask(store, datetime.now(UTC) - timedelta(hours=2))
+        run = client.create_flow_run_from_deployment(deployed.id)
+        _prefect(
+            home, prefect_server, "worker", "start", "--pool", "govflow", "--run-once", "--install-policy", "never"
+        )
+        state = client.read_flow_run(run.id).state
+        assert state is not None and state.is_completed(), state
+        assert store.approvals.get(due.request_id).state is RequestState.EXPIRED
