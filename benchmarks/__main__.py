@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     """Run one benchmark, or ``all``, each in a process of its own."""
     name = arguments[0] if len(arguments) == 1 else ""
     if name == "all":
-        return max(subprocess.run([sys.executable, "-m", "benchmarks", each]).returncode for each in NAMES)
+        return max(subprocess.run([sys.executable, "-m", "benchmarks", each], check=False).returncode for each in NAMES)
     if name not in NAMES:
         print(f"usage: python -m benchmarks {'|'.join((*NAMES, 'all'))}", file=sys.stderr)
         return 2

@@ -116,12 +116,19 @@ def _check_open(request: ApprovalRequest, earlier: Sequence[Vote], vote: Vote) -
         )
 
 
+def _whom_to_ask(request: ApprovalRequest) -> str:
+    approvers = request.rule.approvers
+    if "*" in approvers:
+        return f"Ask anyone but {request.requester}, who asked for the run."
+    return f"Ask one of: {', '.join(approvers)}; not {request.requester}, who asked for the run."
+
+
 def _check_voter(request: ApprovalRequest, earlier: Sequence[Vote], vote: Vote, selectors: frozenset[str]) -> None:
     details = {"request_id": request.request_id, "principal": vote.principal}
     if same_person(vote.principal, request.requester):
-        raise SelfApproval(mend=f"Ask one of: {', '.join(request.rule.approvers)}.", details=details)
+        raise SelfApproval(mend=_whom_to_ask(request), details=details)
     if not eligible(request.rule, request, vote.principal, selectors):
-        raise NotEligible(mend=f"Ask one of: {', '.join(request.rule.approvers)}.", details=details)
+        raise NotEligible(mend=_whom_to_ask(request), details=details)
     if any(same_person(other.principal, vote.principal) for other in earlier):
         raise AlreadyVoted(details=details)
 

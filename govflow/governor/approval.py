@@ -154,7 +154,9 @@ def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: st
 def _wait_and_claim(run: GovernedRun, asked: Asked, request: ApprovalRequest) -> Steps[ApprovalRequest]:
     decided = request
     if request.state is RequestState.PENDING:
-        decided = yield Command(lambda port: port.await_decision(request), waits_for_people=True)
+        decided = yield Command(
+            lambda port: port.await_decision(request), abandon=lambda port: port.abandon(request.request_id)
+        )
     step = asked.permit.step
     if decided.state is RequestState.APPROVED:
         now: datetime = yield Command(lambda port: port.now())

@@ -86,7 +86,10 @@ class Port(Protocol):
         """Ask people. A request with the same binding that is still open is returned instead."""
 
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
-        """Wait until the request is not pending any more. May take days."""
+        """Wait until the request is not pending any more, or is abandoned. May take days."""
+
+    def abandon(self, request_id: str) -> None:
+        """Nobody waits for this request any more: a thread that does comes back at once."""
 
     def claim(self, request: ApprovalRequest, attempts_allowed: int, draft: Draft) -> bool:
         """Claim an approved request for this executor, once."""
@@ -112,7 +115,7 @@ class Command:
     """One question to the world."""
 
     perform: Callable[[Port], Any]
-    waits_for_people: bool = False
+    abandon: Callable[[Port], None] | None = None  # for what may take days: how to make ``perform`` give up
 
 
 Steps = Generator[Command, Any, T]
@@ -141,7 +144,7 @@ async def adrive(steps: Steps[T], port: Port) -> T:
         command = next(steps)
         while True:
             try:
-                answer = await asyncio.to_thread(command.perform, port)
+                answer = await _in_thread(command, port)
             except Exception as error:  # noqa: BLE001 - every failure belongs to the check that asked
                 command = steps.throw(error)
             else:
@@ -149,3 +152,13 @@ async def adrive(steps: Steps[T], port: Port) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+async def _in_thread(command: Command, port: Port) -> Any:
+    try:
+        return await asyncio.to_thread(command.perform, port)
+    except asyncio.CancelledError:
+        # The thread cannot be cancelled; without a word it would wait on, and keep the process from ending.
+        if command.abandon is not None:
+            command.abandon(port)
+        raise

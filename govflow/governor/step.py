@@ -82,6 +82,12 @@ def warm(run: GovernedRun, call: Call) -> Grant | None:
     return Grant(permit, call, assessment)
 
 
+def may_wait(run: GovernedRun, step_ids: frozenset[str]) -> bool:
+    """Whether a call of these steps may have to wait for people."""
+    permits = [run.permits[step_id] for step_id in step_ids if step_id in run.permits]
+    return run.enforce and not all(permit.static and settled(permit.assessment) for permit in permits)
+
+
 def settled(assessment: StepAssessment) -> bool:
     """The answer is yes and nobody has to wait for a record."""
     return assessment.verdict is Verdict.PASS and assessment.tier < Tier.MEDIUM

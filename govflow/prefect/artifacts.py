@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -10,7 +11,9 @@ from prefect.client.schemas.actions import ArtifactCreate
 from govflow.approval.models import ApprovalRequest
 from govflow.governor.assess import Assessment
 from govflow.governor.run import GovernedRun
+from govflow.ir.models import Plan
 from govflow.services.describe import plan_markdown, request_markdown
+from govflow.services.describe.escape import code, prose
 from govflow.telemetry import get_logger
 
 _log = get_logger(__name__)
@@ -21,12 +24,12 @@ def publish_plan(run: GovernedRun) -> None:
     facts = run.facts
     if facts.plan is None or facts.attempt > 1:
         return
-    assessment = Assessment({step_id: permit.assessment for step_id, permit in run.permits.items()})
+    plan = facts.plan
     _publish(
         key="govflow-plan",
-        data=plan_markdown(facts.flow, facts.plan, assessment) + f"\n\nIR hash: `{run.ir_hash}`\n",
+        page=lambda: _plan_page(run, plan),
         description=f"The plan of {facts.flow}: what every step does, and how risky it is.",
-        flow_run_id=UUID(facts.run_id),
+        flow_run_id=facts.run_id,
     )
 
 
@@ -34,15 +37,28 @@ def publish_question(request: ApprovalRequest, flow_run_id: UUID) -> None:
     """Show what is asked, and how to answer."""
     _publish(
         key="govflow-approval",
-        data=request_markdown(request),
+        page=lambda: request_markdown(request),
         description=f"Approval request {request.request_id}.",
-        flow_run_id=flow_run_id,
+        flow_run_id=str(flow_run_id),
     )
 
 
-def _publish(*, key: str, data: str, description: str, flow_run_id: UUID) -> None:
-    artifact = ArtifactCreate(key=key, type="markdown", description=description, data=data, flow_run_id=flow_run_id)
+def _plan_page(run: GovernedRun, plan: Plan) -> str:
+    if run.stopped is not None:
+        stopped = f"**Enforce mode would not have let this run start:** {prose(run.stopped.message)}\n\n"
+        if len(run.permits) < len(plan.steps):  # it was stopped before its steps were judged
+            return stopped + "\n".join(f"- {code(step.step_id)} {code(step.action)}" for step in plan.steps)
+    else:
+        stopped = ""
+    assessment = Assessment({step_id: permit.assessment for step_id, permit in run.permits.items()})
+    return f"{stopped}{plan_markdown(run.facts.flow, plan, assessment)}\n\nIR hash: `{run.ir_hash}`\n"
+
+
+def _publish(*, key: str, page: Callable[[], str], description: str, flow_run_id: str) -> None:
     try:
+        artifact = ArtifactCreate(
+            key=key, type="markdown", description=description, data=page(), flow_run_id=UUID(flow_run_id)
+        )
         with get_client(sync_client=True) as client:
             client.create_artifact(artifact)
     except Exception as error:  # noqa: BLE001 - the same facts stand in the log and in the run's state

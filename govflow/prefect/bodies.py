@@ -22,6 +22,7 @@ from govflow.ir.models import StepKind, Tier
 from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.options import Governance
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
+from govflow.prefect.time_limits import async_time_limit, time_limit
 
 UNMARKED: frozenset[str] = frozenset()
 
@@ -33,6 +34,7 @@ class TaskBody(FunctionLike):
         super().__init__(fn)
         self.step_ids = step_ids
         self.fan_out = fan_out
+        self.seconds: float | None = None  # the time limit of the task, where the engine must not count the wait
 
     def at(self, step_ids: frozenset[str], fan_out: int | None) -> TaskBody:
         """The same body, marked with its call site."""
@@ -48,7 +50,8 @@ class TaskBody(FunctionLike):
         active, call = entry
         grant = _begin(active, call)
         try:
-            result = self.fn(*args, **kwargs)
+            with time_limit(self.seconds):
+                result = self.fn(*args, **kwargs)
         except BaseException as error:
             _end(active, grant, type(error).__name__)
             raise
@@ -130,7 +133,8 @@ class AsyncTaskBody(TaskBody):
         active, call = entry
         grant = await _abegin(active, call)
         try:
-            result = await self.fn(*args, **kwargs)
+            with async_time_limit(self.seconds):
+                result = await self.fn(*args, **kwargs)
         except BaseException as error:
             await _aend(active, grant, type(error).__name__)
             raise

@@ -66,7 +66,7 @@ class Gate:
             standing = _Question(self.flow_run_id, request, port, client)
             while True:
                 current = port.current(request)
-                if current.state is not RequestState.PENDING:
+                if current.state is not RequestState.PENDING or port.abandoned(request):
                     return current
                 if self._turn.acquire(timeout=POLL_STORE):
                     try:
@@ -97,6 +97,9 @@ class _Question:
             if current.state is not RequestState.PENDING:
                 self._lower(current)
                 return current
+            if self._port.abandoned(self._request):
+                self._forget()
+                return current
             if time.monotonic() - looked >= POLL_PREFECT:
                 self._look()
                 looked = time.monotonic()
@@ -113,6 +116,9 @@ class _Question:
             elif state.is_paused() and self._keys is not None and self._stands(state):
                 return
             elif self._keys is None:
+                if state.is_paused():  # somebody else's pause: the question takes its place
+                    self._client.set_flow_run_state(self._run, Running())
+                    self._resumed += 1
                 self._raise_question()
             else:
                 self._take_answer(state)
@@ -140,13 +146,17 @@ class _Question:
         )
         keys = {str(k): v for k, v in keyset_from_paused_state(state).items()}
         state.state_details.run_input_keyset = keys
-        # The form is there before the state: a page that is quick finds it.
-        self._put(keys["schema"], ANSWER_SCHEMA)
-        self._put(keys["description"], self._description())
         self._keys = keys
-        result: OrchestrationResult[Any] = self._client.set_flow_run_state(self._run, state)
-        if result.status is not SetStateStatus.ACCEPT:
-            self._forget()
+        accepted = False
+        try:
+            # The form is there before the state: a page that is quick finds it.
+            self._put(keys["schema"], ANSWER_SCHEMA)
+            self._put(keys["description"], self._description())
+            result: OrchestrationResult[Any] = self._client.set_flow_run_state(self._run, state)
+            accepted = result.status is SetStateStatus.ACCEPT
+        finally:
+            if not accepted:
+                self._forget()
 
     def _description(self) -> str:
         votes = self._port.store.approvals.votes(self._request.request_id)
@@ -165,6 +175,7 @@ class _Question:
             cast_answer(self._port.store, self._request, answer.token, answer.decision, answer.reason, self._port.now())
         except VoteRefused as refused:
             self._said = f"The last answer was refused: {refused.message}"
+            self._port.publish_invalid(self._request, refused)
 
     def _letter(self) -> Answer | None:
         """The answer that was left in Prefect; it is deleted there before anyone looks at it."""
@@ -174,7 +185,7 @@ class _Question:
             raw = self._client.read_flow_run_input(self._run, self._keys["response"])
         except httpx.HTTPStatusError as error:
             _unless_absent(error)
-            raw = ""
+            raw = ""  # nobody has answered here
         self._forget()
         return read_answer(raw)
 

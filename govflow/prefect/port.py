@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prefect.client.schemas.objects import FlowRun
 
-from govflow.approval.models import ApprovalRequest
+from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.audit.record import Ack, Draft, Severity
-from govflow.prefect.events import publish
+from govflow.errors import VoteRefused
+from govflow.prefect.events import publish, publish_about, publish_expired
 from govflow.prefect.gate import Gate, gate_of
 from govflow.services.store_port import StorePort
 from govflow.services.workspace import Workspace
@@ -42,21 +43,30 @@ class PrefectPort(StorePort):
         return claimed
 
     def append_invalid(self, request: ApprovalRequest, cause: str) -> None:
-        """Record that somebody tried to go on without a valid answer."""
+        """Record, and say, that somebody tried to go on without a valid answer."""
         binding = request.binding
-        self.append(
-            Draft(
-                event="ir.approval_invalid",
-                tenant=binding.tenant,
-                at=self.now(),
-                run_id=binding.run_id,
-                flow=binding.flow,
-                step_id=binding.step_id,
-                severity=Severity.WARNING,
-                payload={"request_id": request.request_id, "cause": cause},
-            ),
-            durable=True,
+        draft = Draft(
+            event="ir.approval_invalid",
+            tenant=binding.tenant,
+            at=self.now(),
+            run_id=binding.run_id,
+            flow=binding.flow,
+            step_id=binding.step_id,
+            severity=Severity.WARNING,
+            payload={"request_id": request.request_id, "cause": cause},
         )
+        self.append(draft, durable=True)
+
+    def publish_invalid(self, request: ApprovalRequest, refused: VoteRefused) -> None:
+        """Say that an answer did not count; the store has recorded it."""
+        publish_about(request, "ir.approval_invalid", {"cause": refused.code})
+
+    def current(self, request: ApprovalRequest) -> ApprovalRequest:
+        """The request as it stands; says so when its time is over."""
+        found = super().current(request)
+        if found.state is RequestState.EXPIRED and request.state is RequestState.PENDING:
+            publish_expired(found)
+        return found
 
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
         """Pause the flow run in Prefect until people have decided."""

@@ -12,6 +12,7 @@ from prefect.assets import Asset
 from prefect.tasks import MaterializingTask, Task, TaskOptions
 from prefect.utilities.annotations import unmapped
 
+from govflow.governor.step import may_wait
 from govflow.prefect.bodies import UNMARKED, TaskBody, task_body
 from govflow.prefect.options import Governance, TaskCopyOptions
 from govflow.prefect.runtime import CURRENT
@@ -24,7 +25,7 @@ class GovernedTask(Task[P, R]):
     """A Prefect task whose every call is looked up in the plan and whose body asks before it runs."""
 
     governance: Governance
-    _copies: dict[tuple[frozenset[str], int | None], GovernedTask[P, R]]
+    _copies: dict[tuple[frozenset[str], int | None, bool], GovernedTask[P, R]]
 
     def __init__(
         self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Unpack[TaskOptions]
@@ -68,11 +69,14 @@ class GovernedTask(Task[P, R]):
         sites = active.bound.sites
         step_ids = sites.find(frame) if sites is not None else UNMARKED
         active.run.called.update(step_ids)
-        key = (step_ids, fan_out)
+        waits = bool(self.timeout_seconds) and not self.isgenerator and may_wait(active.run, step_ids)
+        key = (step_ids, fan_out, waits)
         marked = self._copies.get(key)
         if marked is None or self.ismethod or self.isclassmethod:
             marked = copy.copy(self)
-            marked.fn = body.at(step_ids, fan_out)
+            marked.fn = marked_body = body.at(step_ids, fan_out)
+            if waits:
+                marked_body.seconds, marked.timeout_seconds = self.timeout_seconds, None
             if not (self.ismethod or self.isclassmethod):  # a bound method is another object at each access
                 self._copies[key] = marked
         return marked

@@ -15,8 +15,10 @@ _log = get_logger(__name__)
 
 
 def locked_plan(settings: Settings, flow: str) -> ApprovedPlan | None:
-    """What ``govflow.lock`` says of a flow, or None. It is trusted in observe mode and in CI only: anyone who can edit
-    the flow can edit the lock with it."""
+    """What ``govflow.lock`` says of a flow, or None.
+
+    It is trusted in observe mode and in CI only: anyone who can edit the flow can edit the lock with it.
+    """
     path = Path(settings.lock)
     try:
         lock = load_lock(path.read_text(encoding="utf-8"), str(path))

@@ -37,6 +37,7 @@ class StorePort:
         self.executor = executor
         self._tolerant = workspace.mode == "observe"
         self._store: Store | None = None
+        self._abandoned: set[str] = set()
 
     @property
     def store(self) -> Store:
@@ -143,9 +144,17 @@ class StorePort:
         """Ask the store until the request is decided or due."""
         while True:
             current = self.current(request)
-            if current.state is not RequestState.PENDING:
+            if current.state is not RequestState.PENDING or self.abandoned(request):
                 return current
             time.sleep(POLL_SECONDS)
+
+    def abandon(self, request_id: str) -> None:
+        """Let whoever waits for this request come back."""
+        self._abandoned.add(request_id)
+
+    def abandoned(self, request: ApprovalRequest) -> bool:
+        """Whether nobody waits for a request any more."""
+        return request.request_id in self._abandoned
 
     def current(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request as it stands; closed as expired when its time is over."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,9 +181,7 @@ def test_garbage_for_a_token_leaves_the_run_paused_and_the_next_try_works(
     assert run.join() == "purged"
 
 
-def test_forced_running_state_is_no_approval(
-    home: Home, store: Store, client: SyncPrefectClient, marker: Path
-) -> None:
+def test_forced_running_state_is_no_approval(home: Home, store: Store, client: SyncPrefectClient, marker: Path) -> None:
     run = Background(home.load(SOURCE).clean, str(marker))
     (request,) = pending(store)
     _paused(client, request)
@@ -269,3 +270,87 @@ def test_mapped_tasks_queue_at_the_gate_and_each_is_asked_for(
         vote(store, request, "bob")
     assert run.join() == ["purged"] * 3
     assert marker.read_text() == "ran\n" * 3
+
+
+WAITING = """
+import asyncio
+import time
+from govflow.prefect import flow, task
+
+TICKS = []
+
+@task(action="data:delete", resource="table://flights", timeout_seconds=2)
+def purge(seconds: float) -> str:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.05)
+    return "purged"
+
+@flow
+def clean(seconds: float) -> str:
+    return purge(seconds)
+
+@task(action="data:delete", resource="table://flights")
+async def apurge() -> str:
+    return "purged"
+
+async def tick() -> None:
+    while True:
+        TICKS.append(time.monotonic())
+        await asyncio.sleep(0.05)
+
+@flow
+async def aclean() -> str:
+    ticking = asyncio.create_task(tick())
+    try:
+        return await apurge()
+    finally:
+        ticking.cancel()
+
+@flow
+async def impatient() -> str:
+    try:
+        return await asyncio.wait_for(apurge(), timeout=4)
+    except asyncio.TimeoutError:
+        return "gave up"
+"""
+
+
+def test_the_time_that_people_take_is_not_the_time_of_the_task(home: Home, store: Store) -> None:
+    run = Background(home.load(WAITING).clean, 0.0)
+    (request,) = pending(store)
+    time.sleep(3)  # longer than the task may take
+    vote(store, request, "bob")
+    assert run.join() == "purged"
+
+
+def test_an_approved_body_still_has_its_time_limit(home: Home, store: Store, client: SyncPrefectClient) -> None:
+    module = home.load(WAITING)
+    run = Background(module.clean, 30.0)
+    (request,) = pending(store)
+    vote(store, request, "bob")
+    with pytest.raises(TimeoutError, match=r"exceeded timeout of 2\.0 second"):
+        run.join()
+    assert store.approvals.outcome_of(request.request_id) == "failed"
+
+
+def test_an_async_flow_goes_on_while_people_decide(home: Home, store: Store) -> None:
+    module = home.load(WAITING)
+    run = Background(lambda: asyncio.run(module.aclean()))
+    (request,) = pending(store)
+    before = len(module.TICKS)
+    time.sleep(1.5)
+    gaps = [b - a for a, b in itertools.pairwise(module.TICKS[before:])]
+    assert len(gaps) > 5, "the event loop stood still"
+    vote(store, request, "bob")
+    assert run.join() == "purged"
+
+
+def test_a_wait_that_is_given_up_ends(home: Home, store: Store) -> None:
+    module = home.load(WAITING)
+    run = Background(lambda: asyncio.run(module.impatient()))
+    (request,) = pending(store)
+    assert run.join() == "gave up"  # asyncio.run would not return while a thread still waited
+    assert store.approvals.get(request.request_id).state is RequestState.PENDING
+    vote(store, request, "bob")
+    assert store.approvals.get(request.request_id).state is RequestState.APPROVED
