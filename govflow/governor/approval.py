@@ -165,8 +165,18 @@ def _wait_and_claim(run: GovernedRun, asked: Asked, request: ApprovalRequest) ->
         draft = run.draft("ir.approval_consumed", now, step_id=step.step_id, payload=payload)
         if (yield Command(lambda port: port.claim(decided, attempts, draft))):
             return decided
+        decided = yield from _as_it_stands(decided)
     refused: Refused = yield Command(lambda port: decided_against(decided, port.denials(decided.request_id)))
     raise refused
+
+
+def _as_it_stands(request: ApprovalRequest) -> Steps[ApprovalRequest]:
+    """What has become of a request that could not be claimed."""
+    at = request.binding
+    known: list[ApprovalRequest] = yield Command(
+        lambda port: port.requests(at.tenant, at.run_id, at.step_id, at.map_index)
+    )
+    return next((found for found in known if found.request_id == request.request_id), request)
 
 
 def severity_of(refused: Refused) -> Severity:

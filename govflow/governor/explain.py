@@ -76,10 +76,10 @@ def question(request: ApprovalRequest) -> str:
 
 
 def decided_against(request: ApprovalRequest, votes: Mapping[str, str], note: str = "") -> Refused:
-    """The refusal that belongs to a request which was not approved.
+    """The refusal that belongs to a request under which a run may not go on.
 
     Args:
-        request: closed, and not approved.
+        request: as it stands; closed, used by somebody else, or approved and overdue.
         votes: for each person who denied, the reason given.
         note: anything else that the reader should know.
     """
@@ -88,9 +88,15 @@ def decided_against(request: ApprovalRequest, votes: Mapping[str, str], note: st
     again = "Start a new run to ask again."
     if request.state == "denied":
         return ApprovalDenied(f"Denied by {said or 'an approver'}. {note}".strip(), mend=again, details=details)
+    until = request.expires_at.strftime("%Y-%m-%d %H:%M UTC")
     if request.state == "expired":
-        until = request.expires_at.strftime("%Y-%m-%d %H:%M UTC")
         text = f"Request {request.request_id} expired at {until} without enough approvals. {note}".strip()
         return ApprovalExpired(text, mend=again, details=details)
+    if request.state == "approved":
+        text = f"Request {request.request_id} was approved, and was not used before it expired at {until}. {note}"
+        return ApprovalExpired(text.strip(), mend=again, details=details)
+    if request.state == "exercised":
+        text = f"Request {request.request_id} was used by another execution of this run. {note}".strip()
+        return ApprovalRevoked(text, mend=again, details=details)
     text = f"Request {request.request_id} is {request.state}. {note}".strip()
     return ApprovalRevoked(text, mend=again, details=details)

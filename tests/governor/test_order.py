@@ -65,7 +65,8 @@ def test_a_run_with_several_faults_reports_the_earliest(staged: Staged, first: i
 
 READS_ROWS = POLICY.replace(
     "  rules:\n",
-    "  rules:\n    - {name: few, effect: deny, priority: 5, actions: ['data:delete'], conditions: {parameters.rows: {gt: 5}}}\n",
+    "  rules:\n"
+    "    - {name: few, effect: deny, priority: 5, actions: ['data:delete'], conditions: {parameters.rows: {gt: 5}}}\n",
 )
 
 
