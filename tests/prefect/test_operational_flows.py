@@ -28,6 +28,8 @@ from govflow.prefect import GovernedFlow
 from govflow.prefect.blocks import GovernanceStore
 from govflow.store import Store
 from tests.prefect.conftest import Home
+from tests.prefect.feed import feed
+from tests.prefect.people import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "ab" * 32
@@ -81,7 +83,7 @@ def test_every_declared_deployment_names_a_governed_flow_that_loads() -> None:
         assert declared["schedules"]
 
 
-def test_requests_whose_time_is_over_are_closed_though_nothing_else_runs(home: Home) -> None:
+def test_requests_whose_time_is_over_are_closed_though_nothing_else_runs(home: Home, prefect_server: str) -> None:
     home.configure(mode="enforce")
     now = datetime.now(UTC)
     with home.store() as store:
@@ -94,6 +96,10 @@ def test_requests_whose_time_is_over_are_closed_though_nothing_else_runs(home: H
     (expired,) = (body for body in home.events() if body["event"] == "ir.approval_expired")
     assert expired["run_id"] == due.binding.run_id
     assert expired["severity"] == "warning"
+    run_ids = (due.binding.run_id, foreign.binding.run_id)
+    heard = until(lambda: (found := feed(prefect_server, run_ids)) and len(found) == 2 and found, "both events")
+    assert {event["event"] for event in heard} == {"ir.approval_expired"}
+    assert {event["payload"]["meta"]["tenant_id"] for event in heard} == {"default", "acme"}
 
 
 def test_the_sweep_is_itself_a_governed_run(home: Home) -> None:
