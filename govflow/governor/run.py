@@ -16,14 +16,15 @@ from govflow.errors import (
     PlanDrift,
     PlanNotApproved,
     Refused,
+    RequestError,
     StepMissing,
     Unbound,
 )
 from govflow.governor.assess import Assessment, Ground, StepAssessment, assess, mandatory, reads_parameters
 from govflow.governor.checks import Check
-from govflow.governor.explain import as_refusal, refusal
+from govflow.governor.explain import as_refusal, details_of, refusal
 from govflow.governor.port import ApprovedPlan, Command, RunRow, Steps
-from govflow.governor.values import plain
+from govflow.governor.values import hashable
 from govflow.identity import Principal
 from govflow.ir.diff import diff
 from govflow.ir.hashing import ir_hash, plan_hash, step_hash
@@ -166,13 +167,15 @@ def _mode(opening: Opening) -> Steps[None]:
 
 
 def _input(opening: Opening) -> Steps[None]:
-    """The words of the plan are registered; the parameters have a form that a hash can read, or are known not to."""
+    """The run has a key, the words of its plan are registered, and it is known which parameters a hash can read."""
     facts = opening.facts
+    if not facts.idempotency_key:
+        raise RequestError("A run needs an idempotency key.", mend="Give one, or the id of the run.")
     if facts.plan is not None:
         facts.vocabulary.check(facts.plan)
     for name, value in facts.parameters.items():
         try:
-            opening.parameters[name] = plain(value, f"flow {facts.flow}, parameter {name}")
+            opening.parameters[name] = hashable(value, f"flow {facts.flow}, parameter {name}")
         except CanonicalError as error:
             # Nothing may ever read it: only an approval that binds to it needs its form.
             opening.opaque = opening.opaque or error
@@ -262,10 +265,16 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
     failed = run.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
     yield Command(lambda port: port.append(failed, durable=True))
     raise PlanDrift(
-        f"Flow {facts.flow!r} is not the plan that {approved.principal} approved:\n" + "\n".join(found.lines()),
+        f"Flow {facts.flow!r} is not the plan that {_stood_for(approved)}:\n" + "\n".join(found.lines()),
         mend="Put the approved code back, or have the change approved: govflow lock FILE --approve --as NAME",
         details={"diff": found.to_dict(), "approved": approved.plan_hash, "loaded": hashed},
     )
+
+
+def _stood_for(approved: ApprovedPlan) -> str:
+    if approved.trusted:
+        return f"was trusted when it was first seen, in a run of {approved.principal}"
+    return f"{approved.principal} approved"
 
 
 def _permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
@@ -324,7 +333,11 @@ def _reject(run: GovernedRun, rejected: list[Permit]) -> Refused | None:
     certain = [p for p in final if mandatory(p.step) or p.step.kind in (StepKind.BODY, StepKind.UNRESOLVED)]
     if not certain:
         return None
-    return refusal(certain[0].assessment, run.facts.ground)
+    stop = refusal(certain[0].assessment, run.facts.ground)
+    others = [f"{p.step.step_id} (rule {p.assessment.decision.rule!r})" for p in certain[1:]]
+    also = f" Denied as well: {', '.join(others)}." if others else ""
+    violations = [details_of(p.assessment, run.facts.ground) for p in certain]
+    return Denied(stop.message + also, mend=stop.mend, details={**stop.details, "violations": violations})
 
 
 def _record_refusal(run: GovernedRun, stop: Refused, now: datetime) -> Steps[None]:

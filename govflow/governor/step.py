@@ -22,7 +22,7 @@ from govflow.governor.checks import Check
 from govflow.governor.explain import as_refusal, refusal
 from govflow.governor.port import Command, Steps
 from govflow.governor.run import GovernedRun, Permit
-from govflow.governor.values import plain
+from govflow.governor.values import hashable
 from govflow.ir.models import Multiplicity, StepKind, Tier
 from govflow.policy.model import Verdict
 
@@ -285,7 +285,7 @@ def _assess(case: Case, permit: Permit) -> StepAssessment:
 def _plain(call: Call, names: frozenset[str] | None) -> dict[str, Any]:
     values = call.parameters()
     wanted = values if names is None else {name: values[name] for name in names if name in values}
-    return {name: plain(value, f"task {call.callee}, parameter {name}") for name, value in wanted.items()}
+    return {name: hashable(value, f"task {call.callee}, parameter {name}") for name, value in wanted.items()}
 
 
 def _replayable(assessment: StepAssessment) -> dict[str, Any]:

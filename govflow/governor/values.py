@@ -18,9 +18,12 @@ from uuid import UUID
 from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
 
 from govflow.errors import CanonicalError
+from govflow.ir.canonical import canonical
 
 SECRET: Final = "**********"
 """Stands for a secret wherever a value is shown or hashed: neither its content nor its length can be told from it."""
+
+DEEPEST: Final = 100  # levels; what reads and writes JSON gives up somewhat later, each in a way of its own
 
 _MEND: Final = "Pass a plain value (text, number, date, list, mapping) here, or a reference such as a path or a name."
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -44,9 +47,25 @@ def plain(value: object, where: str) -> JsonValue:
         where: what it is, for the error, for example ``task purge, parameter batch``.
 
     Raises:
-        CanonicalError: there is no canonical form; it names the place inside the value.
+        CanonicalError: it is no JSON value; the error names the place inside the value.
     """
-    return _plain(value, where, frozenset())
+    try:
+        return _plain(value, where, frozenset())
+    except CanonicalError:
+        raise
+    except Exception as error:
+        raise CanonicalError(f"{where}: it cannot be read ({type(error).__name__}).", mend=_MEND) from error
+
+
+def hashable(value: object, where: str) -> JsonValue:
+    """As :func:`plain`, for what is hashed: JSON knows numbers and text that RFC 8785 has no form for.
+
+    Raises:
+        CanonicalError: there is no canonical form; the error names the place inside the value.
+    """
+    found = plain(value, where)
+    canonical(found, where)
+    return found
 
 
 def _plain(value: object, where: str, above: frozenset[int]) -> JsonValue:
@@ -65,6 +84,8 @@ def _plain(value: object, where: str, above: frozenset[int]) -> JsonValue:
             return text(value)
     if id(value) in above:
         raise CanonicalError(f"{where}: it contains itself.", mend=_MEND)
+    if len(above) >= DEEPEST:
+        raise CanonicalError(f"{where}: it is more than {DEEPEST} levels deep.", mend=_MEND)
     return _container(value, where, above | {id(value)})
 
 

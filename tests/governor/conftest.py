@@ -27,14 +27,19 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(tmp_path: Path, template: Path) -> Iterator[Staged]:
-    """Makes stages: each a process of its own, all on one database. In enforce mode, because they have a policy."""
+    """Makes stages: each a process of its own, all on one database. In enforce mode, because they have a policy.
+
+    Without one (``None``) it is the starter policy, and the mode has to be given.
+    """
     database = tmp_path / "govflow.db"
     database.write_bytes(template.read_bytes())
     with ExitStack() as closing:
 
-        def stage(policy: str = POLICY, *, executor: str = "executor-1", **settings: Any) -> Stage:
-            path = tmp_path / "policy.yaml"
-            path.write_text(policy)
+        def stage(policy: str | None = POLICY, *, executor: str = "executor-1", **settings: Any) -> Stage:
+            path = None
+            if policy is not None:
+                path = tmp_path / "policy.yaml"
+                path.write_text(policy)
             given: dict[str, Any] = {"database_url": f"sqlite:///{database}", "tenant": "acme"}
             workspace = open_workspace(Settings(**(given | {"policy": path, "environment": "development"} | settings)))
             closing.callback(workspace.close)

@@ -16,6 +16,7 @@ from govflow.errors import (
     GovflowError,
     PlanDrift,
     PlanNotApproved,
+    RequestError,
     StepMissing,
     StoreError,
     Unbound,
@@ -106,6 +107,19 @@ def test_a_refusal_names_rule_tier_reason_and_what_would_pass(stage: Stage) -> N
     }
 
 
+@pytest.mark.covers("S5-09")
+def test_a_refusal_lists_every_step_that_is_certain_to_be_denied(stage: Stage) -> None:
+    perhaps = PAY.model_copy(update={"step_id": "etl/perhaps#1", "multiplicity": Multiplicity.OPTIONAL})
+    second = PAY.model_copy(update={"step_id": "etl/pay#2", "resource": "payment://globex"})
+    with pytest.raises(Denied, match=r"Denied as well: etl/pay#2 \(rule 'no-payments'\)") as caught:
+        stage.open(plan(LOAD, PAY, perhaps, second))
+    violations: Any = caught.value.details["violations"]
+    assert [(found["step_id"], found["resource"], found["rule"]) for found in violations] == [
+        ("etl/pay#1", "payment://acme", "no-payments"),
+        ("etl/pay#2", "payment://globex", "no-payments"),
+    ]
+
+
 @pytest.mark.parametrize("multiplicity", [Multiplicity.OPTIONAL, Multiplicity.MANY])
 def test_a_denied_step_that_may_never_run_stops_when_it_is_reached(stage: Stage, multiplicity: Multiplicity) -> None:
     run = stage.open(plan(LOAD, PAY.model_copy(update={"multiplicity": multiplicity})))
@@ -154,6 +168,7 @@ def test_observe_mode_records_what_would_have_stopped_and_goes_on(
     assert not any(record["payload"].get("stopped") for record in stops)
 
 
+@pytest.mark.covers("S5-33", "S5-34")
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
@@ -165,6 +180,14 @@ def test_an_unknown_word_is_refused_with_a_way_out(stage: Stage, changes: dict[s
     with pytest.raises(VocabularyError, match=f"step etl/x#1: {where} is not registered") as caught:
         stage.open(plan(step("etl/x#1", **changes)))
     assert "policy file" in caught.value.mend
+
+
+@pytest.mark.covers("S5-35")
+def test_a_run_without_an_idempotency_key_is_refused(staged: Staged) -> None:
+    with pytest.raises(RequestError, match="needs an idempotency key"):
+        staged().open(plan(LOAD), idempotency_key="")
+    observed = staged(mode="observe").open(plan(LOAD), idempotency_key="")
+    assert observed.stopped is not None
 
 
 def test_nobody_may_ask_without_a_name(stage: Stage) -> None:
@@ -210,6 +233,7 @@ def test_development_trusts_the_first_plan_and_stops_the_second(stage: Stage) ->
         stage.open(plan(LOAD, SAVE), run_id="run-2")
 
 
+@pytest.mark.covers("S5-41")
 @pytest.mark.parametrize(
     ("loaded", "line"),
     [
@@ -266,10 +290,10 @@ def test_a_lock_file_is_what_observe_mode_compares_with(staged: Staged) -> None:
 def opaque(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """Values without a canonical form."""
     with (tmp_path / "open.txt").open("w") as file:
-        yield {"frame": Frame(), "ratio": math.nan, "file": file}
+        yield {"frame": Frame(), "ratio": math.nan, "file": file, "snowflake": 2**60, "half": "\ud83d"}
 
 
-@pytest.mark.parametrize("name", ["frame", "ratio", "file"])
+@pytest.mark.parametrize("name", ["frame", "ratio", "file", "snowflake", "half"])
 def test_what_nothing_reads_passes_untouched(stage: Stage, opaque: dict[str, Any], name: str) -> None:
     value = opaque[name]
     run = stage.open(plan(LOAD), parameters={name: value})
@@ -279,7 +303,7 @@ def test_what_nothing_reads_passes_untouched(stage: Stage, opaque: dict[str, Any
     stage.close(run)
 
 
-@pytest.mark.parametrize("name", ["frame", "ratio", "file"])
+@pytest.mark.parametrize("name", ["frame", "ratio", "file", "snowflake", "half"])
 def test_what_an_approval_binds_to_needs_a_form(stage: Stage, opaque: dict[str, Any], name: str) -> None:
     with pytest.raises(CanonicalError, match=f"flow etl, parameter {name}"):
         stage.open(plan(PURGE), parameters={"rows": 3, name: opaque[name]})

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
 from govflow.errors import CanonicalError
-from govflow.governor.values import SECRET, fill, placeholders, plain
+from govflow.governor.values import DEEPEST, SECRET, fill, hashable, placeholders, plain
 from govflow.ir.canonical import canonical
 
 
@@ -80,6 +81,35 @@ def test_a_value_that_contains_itself_is_refused() -> None:
     loop.append(loop)
     with pytest.raises(CanonicalError, match="contains itself"):
         plain(loop, "p")
+
+
+def test_a_value_that_is_too_deep_is_refused() -> None:
+    deep: list[object] = []
+    for _ in range(DEEPEST - 1):
+        deep = [deep]
+    assert canonical(plain(deep, "p"))
+    for levels in (1, 100_000):
+        for _ in range(levels):
+            deep = [deep]
+        with pytest.raises(CanonicalError, match="more than 100 levels deep"):
+            plain(deep, "p")
+
+
+def test_a_value_whose_own_code_fails_is_refused() -> None:
+    class Lazy(dict[str, int]):
+        def items(self) -> Any:
+            raise OSError("the file is gone: canary")
+
+    with pytest.raises(CanonicalError, match=r"p: it cannot be read \(OSError\)") as caught:
+        plain({"rows": Lazy(a=1)}, "p")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [2**53, "\ud800"])
+def test_what_json_can_say_and_a_hash_cannot_is_named_by_its_place(value: object) -> None:
+    assert plain({"a": [value]}, "p") == {"a": [value]}
+    with pytest.raises(CanonicalError, match=r"task t, parameter p\.a\[0\]"):
+        hashable({"a": [value]}, "task t, parameter p")
 
 
 def test_the_same_object_twice_is_no_loop() -> None:
