@@ -26,7 +26,13 @@ def prefect_server() -> Iterator[Path]:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
-        quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
+        quiet = {
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_LOGGING_LEVEL": "ERROR",
+            # Thousands of task runs keep its SQLite busy: it says 503, and works when it is asked again.
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "503",
+            "PREFECT_CLIENT_MAX_RETRIES": "20",
+        }
         server = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             env={**os.environ, **quiet, "PREFECT_HOME": str(home / "server")},

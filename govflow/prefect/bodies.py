@@ -77,13 +77,14 @@ class TaskBody(FunctionLike):
         if context is None or not own:
             return active, self._around(active)
         task_run = context.task_run
+        step_ids, unbound = self._fitting(active)
         return active, Call(
-            step_ids=self.step_ids,
+            step_ids=step_ids,
             callee=self.__name__,
             task_run_id=str(task_run.id),
             attempt=task_run.run_count,
             fan_out=self.fan_out,
-            unbound=self._unbound(active),
+            unbound=unbound,
             parameters=functools.partial(self._bound_parameters, args, kwargs),
             declared=functools.partial(self._declared, context),
         )
@@ -92,17 +93,28 @@ class TaskBody(FunctionLike):
         """A call of the function itself, past its task: planned nowhere."""
         return Call(step_ids=UNMARKED, callee=f"{self.__name__}.fn", task_run_id=f"direct-{uuid4()}")
 
-    def _unbound(self, active: Active) -> str | None:
+    def _fitting(self, active: Active) -> tuple[frozenset[str], str | None]:
+        """The candidates of the call site whose body this is; if there is none, why not.
+
+        Where nobody could read which task is called (an unresolved step), any may stand: it is judged by what it
+        declares.
+        """
         name = active.bound.name_of(self.fn)
+        other = ""
+        fitting = []
         for step_id in self.step_ids:
             permit = active.run.permits.get(step_id)
-            if permit is None or permit.step.kind is StepKind.UNRESOLVED:
-                continue  # nobody could read which task is called there: it is judged by what it declares
-            if name is None:
-                return f"{self.__qualname__} in memory is not in the source that was read"
-            if permit.step.callee != name:
-                return f"{name} stands where the plan has {permit.step.callee}"
-        return None
+            if permit is None or permit.step.kind is StepKind.UNRESOLVED or permit.step.callee == name:
+                fitting.append(step_id)
+            else:
+                other = permit.step.callee
+        if len(fitting) == len(self.step_ids):
+            return self.step_ids, None
+        if fitting:
+            return frozenset(fitting), None
+        if name is None:
+            return self.step_ids, f"{self.__qualname__} in memory is not in the source that was read"
+        return self.step_ids, f"{name} stands where the plan has {other}"
 
     def _declared(self, context: TaskRunContext) -> dict[str, Any]:
         """What the task says of itself, for a site at which the plan could not say which task is called."""

@@ -35,7 +35,7 @@ from govflow.store.spool import Foreign, Spool, make_line, others
 
 BACKLOG: Final = 8_192
 """Records that may wait for their place; whoever adds one more brings them to the log first."""
-INTERVAL: Final = 0.05  # seconds in which the flusher lets records gather
+INTERVAL: Final = 1.0  # seconds in which the flusher lets records gather: a transaction costs more than a record
 _KEEP: Final = 1 << 18  # bytes that a drained spool may have before it is emptied
 _RETRY: Final = 1.0  # seconds between attempts while the database refuses
 _EXIT_LIMIT: Final = 5.0  # seconds
