@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.flows import load_flow_from_entrypoint
 from pydantic import SecretStr
@@ -157,7 +158,7 @@ def _prefect(home: Home, prefect_server: str, *arguments: str) -> str:
 @pytest.fixture
 def deployed(home: Home, prefect_server: str, client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
     """`prefect deploy --all`, on a server that has the work pool."""
-    _prefect(home, prefect_server, "work-pool", "create", "govflow", "--type", "process", "--overwrite")
+    client.create_work_pool(WorkPoolCreate(name="govflow", type="process"), overwrite=True)
     _prefect(home, prefect_server, "deploy", "--all")
     deployment = client.read_deployment_by_name("expire-approvals/expire-approvals")
     yield deployment
