@@ -10,7 +10,10 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo quick test bench lint clean
+
+# What needs an engine, a build or a process of its own takes its time, and one core at a time.
+SLOW := tests/prefect tests/packaging tests/examples
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,8 +23,17 @@ setup: $(READY) ## create .venv with the locked packages (instant once done)
 demo: $(READY) ## one real flow, governed end to end on 336,776 flights
 	@$(BIN)/govflow demo $(ARGS)
 
+quick: $(READY) ## the tests that need no engine
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOW:%=--ignore=%) $(ARGS)
+
+# Words in ARGS that are no options are paths: then just those.
 test: $(READY) ## all tests
+ifeq ($(filter-out -%,$(ARGS)),)
+	@$(MAKE) --no-print-directory quick
+	@$(BIN)/python -m pytest $(SLOW) $(ARGS)
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 bench: $(READY) ## every benchmark, as JSON
 	@$(BIN)/python -m benchmarks all $(ARGS)

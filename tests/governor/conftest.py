@@ -26,11 +26,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def staged(tmp_path: Path, template: Path) -> Iterator[Staged]:
+def staged(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
     """Makes stages: each a process of its own, all on one database. In enforce mode, because they have a policy.
 
     Without one (``None``) it is the starter policy, and the mode has to be given.
     """
+    monkeypatch.chdir(tmp_path)  # no settings but those that are given
     database = tmp_path / "govflow.db"
     database.write_bytes(template.read_bytes())
     with ExitStack() as closing:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from govflow.ir.changes import ChangeKind, FieldChange
 from govflow.ir.diff import diff
@@ -42,7 +42,6 @@ def test_noise_is_no_diff() -> None:
     assert not diff(plans.etl(), plans.etl().model_copy(update={"findings": (), "file": "x.py"}))
 
 
-@settings(max_examples=100)
 @given(plans.plans(), plans.plans())
 def test_a_diff_is_empty_exactly_when_the_hashes_are_equal(left: Plan, right: Plan) -> None:
     found = diff(left, right)
@@ -54,7 +53,6 @@ def test_a_diff_is_empty_exactly_when_the_hashes_are_equal(left: Plan, right: Pl
     assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
 
 
-@settings(max_examples=50)
 @given(plans.plans(), plans.plans())
 def test_every_step_is_accounted_for_once(left: Plan, right: Plan) -> None:
     found = diff(left, right)
@@ -66,7 +64,6 @@ def test_every_step_is_accounted_for_once(left: Plan, right: Plan) -> None:
     assert sorted([*kept, *new]) == sorted(names(right.steps))
 
 
-@settings(max_examples=50)
 @given(plans.plans(), plans.plans())
 def test_turned_round_added_is_removed(left: Plan, right: Plan) -> None:
     there, back = diff(left, right), diff(right, left)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from govflow.errors import CanonicalError
@@ -204,7 +204,6 @@ def test_a_flow_parameter_without_canonical_form_names_the_place() -> None:
     assert caught.value.message == "parameters.config[3].rate: NaN has no canonical form"
 
 
-@settings(max_examples=25)
 @given(plans.plans())
 def test_hashes_given_are_the_hashes_made(made: Plan) -> None:
     bound = plans.ir(plan=made)

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from govflow.ir.models import Tier
@@ -302,7 +302,6 @@ _REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=150)
 @given(policy=_SETS, requests=st.lists(_REQUESTS, min_size=1, max_size=4))
 def test_a_second_evaluator_agrees(policy: PolicySet, requests: list[PolicyRequest]) -> None:
     standing = Engine(document(policy))
@@ -312,7 +311,6 @@ def test_a_second_evaluator_agrees(policy: PolicySet, requests: list[PolicyReque
         assert decision == standing.decide(asked)
 
 
-@settings(max_examples=100)
 @given(policy=_SETS, asked=_REQUESTS, lost=st.sampled_from("xy"))
 def test_losing_an_attribute_never_makes_a_deny_overrides_set_more_permissive(
     policy: PolicySet, asked: PolicyRequest, lost: str
