@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule, RequestState
 from govflow.audit.record import Ack, Draft
+from govflow.audit.template import Filled
 from govflow.ir.models import Plan, Tier
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Port(Protocol):
     def now(self) -> datetime:
         """The time, aware and in UTC."""
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Write a record; an ``ir.*`` record is published as an event too."""
 
     def tenant_of(self, run_id: str) -> str | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from govflow.audit.record import Draft, Severity
+from govflow.audit.template import Template
 from govflow.errors import (
     CanonicalError,
     Denied,
@@ -68,6 +69,7 @@ class Permit:
     intent: Mapping[str, Any]  # payload of its intent records, made once
     static: bool  # no parameter can change the answer
     by_fan_out: dict[int, StepAssessment] = field(default_factory=dict)  # if static: by the size of the map
+    templates: dict[str, Template] = field(default_factory=dict)  # of its records, by event
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from govflow.approval.models import ApprovalRequest
 from govflow.audit.record import Draft, Severity
+from govflow.audit.template import Filled, Template
 from govflow.errors import Denied, GovflowError, Refused, Unbound, Unplanned
 from govflow.governor.approval import Asked, approval, severity_of
 from govflow.governor.assess import StepAssessment, judge
@@ -26,8 +27,11 @@ from govflow.governor.values import hashable
 from govflow.ir.models import Multiplicity, StepKind, Tier
 from govflow.policy.model import Verdict
 
+INTENT: Final = "step.intent"
+OUTCOME: Final = "step.outcome"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Call:
     """What an engine knows when a body is about to run."""
 
@@ -93,6 +97,41 @@ def settled(assessment: StepAssessment) -> bool:
     return assessment.verdict is Verdict.PASS and assessment.tier < Tier.MEDIUM
 
 
+def intent_record(run: GovernedRun, grant: Grant, at: datetime) -> Draft | Filled:
+    """The record that is written before the body; from a template where all of a step's records are alike."""
+    permit, call = grant.permit, grant.call
+    if permit is None or not _alike(permit, grant):
+        return intent_draft(run, grant, at)
+    template = permit.templates.get(INTENT)
+    if template is None:
+        template = permit.templates[INTENT] = Template(intent_draft(run, grant, at))
+    return Filled(template, at, call.attempt, call.task_run_id)
+
+
+def outcome_record(run: GovernedRun, grant: Grant, at: datetime, failed: str | None) -> Draft | Filled:
+    """The record that is written after the body, likewise."""
+    permit, call = grant.permit, grant.call
+    if permit is None or failed or not _alike(permit, grant):
+        return outcome_draft(run, grant, at, failed)
+    template = permit.templates.get(OUTCOME)
+    if template is None:
+        template = permit.templates[OUTCOME] = Template(outcome_draft(run, grant, at, None))
+    return Filled(template, at, call.attempt, call.task_run_id)
+
+
+def _alike(permit: Permit, grant: Grant) -> bool:
+    """Whether nothing but time, attempt and task run tells the records of this call from those of another."""
+    run_id = grant.call.task_run_id
+    return (
+        grant.assessment is permit.assessment
+        and not grant.waits
+        and grant.would_stop is None
+        and not grant.bound
+        and run_id.isascii()
+        and run_id.replace("-", "").isalnum()  # a template does not escape it
+    )
+
+
 def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
     """The record that is written before the body."""
     call, permit = grant.call, grant.permit
@@ -109,7 +148,7 @@ def intent_draft(run: GovernedRun, grant: Grant, at: datetime) -> Draft:
     if grant.would_stop is not None:
         payload["would_stop"] = {"code": grant.would_stop.code, "reason": grant.would_stop.message}
     values = {f"parameters.{name}": value for name, value in (grant.bound or {}).items()}
-    return run.draft("step.intent", at, step_id=grant.step_id, attempt=call.attempt, payload=payload, values=values)
+    return run.draft(INTENT, at, step_id=grant.step_id, attempt=call.attempt, payload=payload, values=values)
 
 
 def outcome_draft(run: GovernedRun, grant: Grant, at: datetime, failed: str | None) -> Draft:
@@ -118,9 +157,7 @@ def outcome_draft(run: GovernedRun, grant: Grant, at: datetime, failed: str | No
     if failed:
         payload["error"] = failed
     severity = Severity.WARNING if failed else Severity.INFO
-    return run.draft(
-        "step.outcome", at, step_id=grant.step_id, attempt=grant.call.attempt, severity=severity, payload=payload
-    )
+    return run.draft(OUTCOME, at, step_id=grant.step_id, attempt=grant.call.attempt, severity=severity, payload=payload)
 
 
 @dataclass(slots=True)
@@ -158,7 +195,7 @@ def before(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
 def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
     """Write how the body ended."""
     now: datetime = yield Command(lambda port: port.now())
-    draft = outcome_draft(run, grant, now, failed)
+    draft = outcome_record(run, grant, now, failed)
     yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
     if grant.request is not None:
         request_id, outcome = grant.request.request_id, "failed" if failed else "succeeded"
@@ -219,7 +256,7 @@ def _approval(case: Case) -> Steps[None]:
 def _intent(case: Case) -> Steps[None]:
     """The intent is on record, and durable from tier 2 on, before the body runs."""
     now: datetime = yield Command(lambda port: port.now())
-    draft = intent_draft(case.run, case.grant, now)
+    draft = intent_record(case.run, case.grant, now)
     yield Command(lambda port: port.append(draft, durable=case.grant.tier >= Tier.MEDIUM))
 
 

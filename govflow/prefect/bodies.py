@@ -17,7 +17,7 @@ from prefect.context import TaskRunContext
 
 from govflow.errors import Unplanned
 from govflow.governor.port import adrive, drive
-from govflow.governor.step import Call, Grant, after, before, intent_draft, outcome_draft, warm
+from govflow.governor.step import Call, Grant, after, before, intent_record, outcome_record, warm
 from govflow.ir.models import StepKind, Tier
 from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.options import Governance
@@ -209,7 +209,7 @@ def _begin(active: Active, call: Call) -> Grant:
     grant = warm(active.run, call)
     if grant is None:
         return drive(before(active.run, call, str(uuid4())), active.port)
-    active.port.append(intent_draft(active.run, grant, active.port.now()), durable=False)
+    active.port.append(intent_record(active.run, grant, active.port.now()), durable=False)
     return grant
 
 
@@ -217,14 +217,14 @@ def _end(active: Active, grant: Grant, failed: str | None) -> None:
     if grant.waits:
         drive(after(active.run, grant, failed), active.port)
     else:
-        active.port.append(outcome_draft(active.run, grant, active.port.now(), failed), durable=False)
+        active.port.append(outcome_record(active.run, grant, active.port.now(), failed), durable=False)
 
 
 async def _abegin(active: Active, call: Call) -> Grant:
     grant = warm(active.run, call)
     if grant is None:
         return await adrive(before(active.run, call, str(uuid4())), active.port)
-    active.port.append(intent_draft(active.run, grant, active.port.now()), durable=False)
+    active.port.append(intent_record(active.run, grant, active.port.now()), durable=False)
     return grant
 
 
@@ -232,4 +232,4 @@ async def _aend(active: Active, grant: Grant, failed: str | None) -> None:
     if grant.waits:
         await adrive(after(active.run, grant, failed), active.port)
     else:
-        active.port.append(outcome_draft(active.run, grant, active.port.now(), failed), durable=False)
+        active.port.append(outcome_record(active.run, grant, active.port.now(), failed), durable=False)

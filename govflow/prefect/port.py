@@ -6,7 +6,8 @@ from prefect.client.schemas.objects import FlowRun
 
 from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.audit.record import Ack, Draft, Severity
-from govflow.errors import VoteRefused
+from govflow.audit.template import Filled
+from govflow.errors import TokenInvalid, VoteRefused
 from govflow.prefect.events import publish, publish_about, publish_expired
 from govflow.prefect.gate import Gate, gate_of
 from govflow.services.store_port import StorePort
@@ -21,11 +22,11 @@ class PrefectPort(StorePort):
         self.flow_run = flow_run
         self._gate: Gate = gate_of(flow_run.id)
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Write a record; publish it when it is one of the ``ir.*`` events."""
-        ack = super().append(draft, durable=durable)
-        if draft.event.startswith("ir."):
-            publish(draft, ack)
+        ack = super().append(record, durable=durable)
+        if isinstance(record, Draft) and record.event.startswith("ir."):
+            publish(record, ack)
         return ack
 
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
@@ -59,7 +60,8 @@ class PrefectPort(StorePort):
 
     def publish_invalid(self, request: ApprovalRequest, refused: VoteRefused) -> None:
         """Say that an answer did not count; the store has recorded it."""
-        publish_about(request, "ir.approval_invalid", {"cause": refused.code})
+        if isinstance(refused, TokenInvalid):  # a good token whose owner's vote does not count is another event
+            publish_about(request, "ir.approval_invalid", {"cause": refused.code})
 
     def current(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request as it stands; says so when its time is over."""

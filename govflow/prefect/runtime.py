@@ -7,12 +7,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govflow.errors import GovflowError, Refused
+from govflow.errors import GovflowError, PolicyError, Refused, VocabularyError
 from govflow.governor.port import Port
 from govflow.governor.run import GovernedRun
 from govflow.prefect.binding import Bound, bind
 from govflow.services.workspace import Workspace, open_workspace
-from govflow.settings import load_settings
+from govflow.settings import Settings, load_settings
+from govflow.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class Runtime:
                 raise self._failure
             if self._workspace is None:
                 try:
-                    self._workspace = open_workspace(load_settings())
+                    self._workspace = _open(load_settings())
                 except GovflowError as error:
                     self._failure = error
                     raise
@@ -75,6 +78,17 @@ class Runtime:
                 known = (fn, getattr(fn, "__code__", None), bind(fn))
                 self._bound[id(fn)] = known
             return known[2]
+
+
+def _open(settings: Settings) -> Workspace:
+    try:
+        return open_workspace(settings)
+    except (PolicyError, VocabularyError) as error:
+        if settings.effective_mode == "enforce":
+            raise
+        # Observing stops nothing, and a broken file is nothing to judge by: the starter policy says what would be.
+        _log.error("policy.unusable", reason=error.message, mend=error.mend)
+        return open_workspace(settings.model_copy(update={"policy": None, "mode": "observe"}))
 
 
 RUNTIME: Final = Runtime()

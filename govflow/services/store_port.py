@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule, RequestState, VoteDecision
 from govflow.audit.record import Ack, Draft
+from govflow.audit.template import Filled
 from govflow.errors import StoreError
 from govflow.governor.port import ApprovedPlan, RunRow
 from govflow.ir.models import Plan, Tier
@@ -50,14 +51,14 @@ class StorePort:
         """The time of this machine, in UTC."""
         return datetime.now(UTC)
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Write a record."""
         try:
-            return self.store.append(draft, durable=durable)
+            return self.store.append(record, durable=durable)
         except StoreError as error:
             if not self._tolerant:
                 raise
-            _log.warning("record.lost", event_name=draft.event, reason=error.message)
+            _log.warning("record.lost", event_name=record.event, reason=error.message)
             return Ack(writer="none", writer_seq=-1, durable=False)
 
     def tenant_of(self, run_id: str) -> str | None:

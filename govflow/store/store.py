@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from govflow.audit.record import Ack, Draft, Entry, Head
+from govflow.audit.template import Filled
 from govflow.audit.verify import Verdict, verify
 from govflow.store import log
 from govflow.store.approvals import Approvals
@@ -67,7 +68,7 @@ class Store:
         _warn_volatile()
         return cls(Database(None), None)
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Accept a record: :class:`govflow.audit.record.Log`.
 
         Raises:
@@ -75,7 +76,7 @@ class Store:
             CanonicalError: the payload or a value has no canonical form.
             VocabularyError: the event is not registered.
         """
-        return self._writer.append(draft, durable=durable)
+        return self._writer.append(record, durable=durable)
 
     def flush(self) -> None:
         """Bring all that was spooled, by this process and by others, to the log."""

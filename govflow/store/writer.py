@@ -27,6 +27,7 @@ from sqlalchemy import Connection
 
 from govflow.audit.body import SALT_BYTES, commit, make_body
 from govflow.audit.record import Ack, Draft
+from govflow.audit.template import Filled
 from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
 from govflow.store.engine import Database
@@ -98,11 +99,13 @@ class Writer:
         self._complained = False
         self._seen: dict[Path, tuple[int, int, int]] = {}
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
+        filled = record if isinstance(record, Filled) else None
+        draft = record.template.draft if isinstance(record, Filled) else record
         if durable or self._folder is None:
             with self.transaction(durable=durable) as transaction:
-                transaction.record(draft)
+                transaction.record(filled.draft() if filled else draft)
             return transaction.acks[0]
         if len(self._pending) >= self._backlog:
             self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
@@ -114,7 +117,10 @@ class Writer:
             if stream is None:
                 stream = self._streams[draft.tenant] = self._stream("s")
             number = stream.next
-            body = make_body(draft, writer=stream.writer, writer_seq=number, commitments=commitments)
+            if filled is None:
+                body = make_body(draft, writer=stream.writer, writer_seq=number, commitments=commitments)
+            else:
+                body = filled.template.body(filled.at, filled.attempt, filled.task_run_id, stream.writer, number)
             try:
                 self._opened().append(make_line(body, values))
                 self._pending.append(
@@ -125,7 +131,7 @@ class Writer:
                         draft.event,
                         draft.subject,
                         draft.run_id,
-                        draft.at,
+                        record.at,
                         body,
                         values,
                     )
