@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -26,3 +27,10 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and GOVFLOW__CI=1 says that every test runs: {report.longrepr}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: to look for garbage in it again and again costs a fifth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

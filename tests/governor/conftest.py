@@ -27,21 +27,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
-    """Makes stages: each a process of its own, all on one database. In enforce mode, because they have a policy.
+    """Makes stages: each a process of its own, all on one database unless another is named.
 
-    Without one (``None``) it is the starter policy, and the mode has to be given.
+    They enforce, because they have a policy. Without one (``None``) it is the starter policy, and ``mode`` is needed.
     """
     monkeypatch.chdir(tmp_path)  # no settings but those that are given
-    database = tmp_path / "govflow.db"
-    database.write_bytes(template.read_bytes())
+    empty = template.read_bytes()
     with ExitStack() as closing:
 
-        def stage(policy: str | None = POLICY, *, executor: str = "executor-1", **settings: Any) -> Stage:
+        def stage(
+            policy: str | None = POLICY, *, executor: str = "executor-1", database: str = "govflow", **settings: Any
+        ) -> Stage:
+            file = tmp_path / f"{database}.db"
+            if not file.exists():
+                file.write_bytes(empty)
             path = None
             if policy is not None:
                 path = tmp_path / "policy.yaml"
                 path.write_text(policy)
-            given: dict[str, Any] = {"database_url": f"sqlite:///{database}", "tenant": "acme"}
+            given: dict[str, Any] = {"database_url": f"sqlite:///{file}", "tenant": "acme"}
             workspace = open_workspace(Settings(**(given | {"policy": path, "environment": "development"} | settings)))
             closing.callback(workspace.close)
             return Stage(workspace, People(workspace, executor))

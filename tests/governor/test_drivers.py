@@ -17,7 +17,7 @@ from govflow.governor.step import Call, after, before
 from govflow.ir.models import Plan
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step
-from tests.governor.stage import Stage, approved_by, denied_by
+from tests.governor.stage import Stage, approved_by, denied_by, nobody_is_asked
 
 SALES = {"provider": "duckdb", "resource": "dataset://acme/sales"}
 LOAD = step("etl/load#1", action="data:read", **SALES)
@@ -51,15 +51,24 @@ def _life(stage: Stage, driver: Driver, a_plan: Plan) -> str:
     return "ended"
 
 
-@pytest.mark.parametrize("mode", ["enforce", "observe"])
-@pytest.mark.parametrize("answer", [approved_by("bob", "carol"), denied_by("bob", "no")], ids=["yes", "no"])
-@pytest.mark.parametrize("a_plan", [plan(LOAD), plan(LOAD, PURGE), plan(PAY)], ids=["pass", "escalate", "reject"])
+YES, NO = approved_by("bob", "carol"), denied_by("bob", "no")
+LIVES = {
+    "passes": ("enforce", nobody_is_asked, plan(LOAD)),
+    "is approved": ("enforce", YES, plan(LOAD, PURGE)),
+    "is denied": ("enforce", NO, plan(LOAD, PURGE)),
+    "is rejected": ("enforce", nobody_is_asked, plan(PAY)),
+    "is observed": ("observe", nobody_is_asked, plan(LOAD, PURGE)),
+    "would be rejected": ("observe", nobody_is_asked, plan(PAY)),
+}
+
+
+@pytest.mark.parametrize(("mode", "answer", "a_plan"), LIVES.values(), ids=LIVES)
 def test_both_drivers_give_the_same_answers_and_the_same_records(
     staged: Staged, mode: str, answer: Any, a_plan: Plan
 ) -> None:
     ends, events = [], []
     for name, driver in (("sync", _sync), ("async", _async)):
-        stage = staged(mode=mode, database_url=f"{staged().workspace.settings.database_url}.{name}")
+        stage = staged(mode=mode, database=name)
         stage.port.answer = answer
         ends.append(_life(stage, driver, a_plan))
         events.append(stage.events())

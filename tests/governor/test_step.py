@@ -39,7 +39,7 @@ def _without_noise(stage: Stage) -> list[dict[str, Any]]:
 def test_the_short_way_leaves_the_records_of_the_long_one(staged: Staged, a_step: Step, fan_out: int | None) -> None:
     logs = []
     for name in ("long", "short"):
-        stage = staged(tenant="acme", database_url=f"{staged().workspace.settings.database_url}.{name}")
+        stage = staged(database=name)
         run = stage.open(plan(a_step))
         call = Call(frozenset({a_step.step_id}), "callee", "task-run-1", fan_out=fan_out)
         if name == "short":
