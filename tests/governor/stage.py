@@ -10,6 +10,7 @@ from typing import Any
 
 from govflow.approval import ApprovalRequest, VoteDecision, judge_vote
 from govflow.audit.record import Ack, Draft
+from govflow.audit.template import Filled
 from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
@@ -58,9 +59,9 @@ class People(StorePort):
     def now(self) -> datetime:
         return super().now() + self.later
 
-    def append(self, draft: Draft, *, durable: bool) -> Ack:
-        ack = super().append(draft, durable=durable)
-        self.durable.append((draft.event, durable, ack.durable))
+    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+        ack = super().append(record, durable=durable)
+        self.durable.append((record.event, durable, ack.durable))
         return ack
 
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:

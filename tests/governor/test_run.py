@@ -24,7 +24,7 @@ from govflow.errors import (
 )
 from govflow.governor.port import ApprovedPlan
 from govflow.ir.hashing import plan_hash
-from govflow.ir.models import Multiplicity, Plan, StepKind
+from govflow.ir.models import Edge, EdgeKind, Multiplicity, Plan, StepKind
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step
 from tests.governor.stage import POLICY, Stage, approved_by
@@ -233,15 +233,16 @@ def test_development_trusts_the_first_plan_and_stops_the_second(stage: Stage) ->
         stage.open(plan(LOAD, SAVE), run_id="run-2")
 
 
-@pytest.mark.covers("S5-41")
+@pytest.mark.covers("S5-41", "D-05")
 @pytest.mark.parametrize(
     ("loaded", "line"),
     [
         (plan(LOAD, SAVE), "etl/save#1"),
         (plan(), "etl/load#1"),
         (plan(LOAD.model_copy(update={"resource": "dataset://acme/prices"})), "dataset://acme/prices"),
+        (plan(LOAD, edges=(Edge(source="etl", target="etl/load#1", kind=EdgeKind.ORDER),)), "etl/load#1"),
     ],
-    ids=["added", "removed", "changed"],
+    ids=["added", "removed", "changed", "rewired"],
 )
 def test_another_plan_than_the_approved_one_is_stopped_with_the_difference(
     staged: Staged, loaded: Plan, line: str

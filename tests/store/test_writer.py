@@ -140,6 +140,7 @@ def test_the_spool_of_a_living_process_is_drained_and_left_to_it(url: str, tmp_p
         assert len(list((tmp_path / "govflow.db.spool").iterdir())) == 1
 
 
+@pytest.mark.covers("S2-094")
 def test_a_full_backlog_slows_the_writer_down_and_drops_nothing(url: str) -> None:
     database = Database(Path(url.removeprefix("sqlite:///")))
     writer = Writer(database, database.path and database.path.with_name("spool"), backlog=10, interval=60.0)

@@ -139,7 +139,6 @@ def test_a_model_in_a_list_or_of_a_strange_type_counts_as_critical(value: object
 
 
 @pytest.mark.parametrize("word", ["delete", "destroy", "uninstall", "drop", "truncate", "purge", "unlink"])
-@pytest.mark.covers("S5-18")
 def test_destructive_words_are_tier_3_in_action_and_name(word: str) -> None:
     assert judge(f"data:{word}").deciding.rule == "destructive-action"
     for name in (f"{word}_table", f"{word}Cache", f"nightly_{word}", word.upper(), f"tasks.py:{word}_all"):
@@ -151,12 +150,10 @@ def test_destructive_words_are_tier_3_in_action_and_name(word: str) -> None:
 @pytest.mark.parametrize(
     "name", ["backdrop", "dropdown", "undelete", "deleted_rows", "drop_tools.py:load", "truncated"]
 )
-@pytest.mark.covers("S5-18")
 def test_a_destructive_word_inside_another_word_is_none(name: str) -> None:
     assert judge(name=name).tier is Tier.MINIMAL
 
 
-@pytest.mark.covers("S5-18")
 def test_free_text_is_not_searched_for_destructive_words() -> None:
     text = {"note": "please delete and drop", "method": "delete"}
     assert judge("data:read", resource="docs://how-to-delete", attributes=text).tier is Tier.MINIMAL
