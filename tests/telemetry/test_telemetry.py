@@ -242,7 +242,7 @@ def test_a_value_that_holds_itself_ends() -> None:
     assert "…" in str(redact(loop))
 
 
-@pytest.mark.parametrize("text", ["a" * 200_000, "a." * 100_000, "a://b:" * 20_000, "token" * 40_000, "'" * 100_000])
+@pytest.mark.parametrize("text", ["a" * 100_000, "a." * 50_000, "a://b:" * 10_000, "token" * 20_000, "'" * 50_000])
 def test_a_long_line_costs_linear_time(text: str) -> None:
     """A hostile value must not stop the run that logs it."""
     began = time.process_time()
