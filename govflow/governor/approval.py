@@ -6,7 +6,7 @@ the automatic retries that the plan declares. Anything else asks again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,9 @@ from govflow.governor.explain import decided_against, details_of, reason_of
 from govflow.governor.port import Command, Steps
 from govflow.governor.run import GovernedRun, Permit
 from govflow.ir.models import Multiplicity
+from govflow.telemetry import redact
 
+UNCERTAIN = "An earlier attempt of this step was started under an approval and cannot be continued; it may have run."
 OPEN = (RequestState.PENDING, RequestState.APPROVED)
 
 
@@ -31,7 +33,8 @@ class Asked:
     permit: Permit
     assessment: StepAssessment
     task_run_id: str
-    bound: Mapping[str, Any]  # JSON values
+    bound: Mapping[str, Any]  # JSON values, for people: secrets are masked
+    sealed: Callable[[bytes], Mapping[str, Any]]  # the same under a key: secrets are digests that nobody can guess
 
 
 def approval(run: GovernedRun, asked: Asked, new_id: str) -> Steps[ApprovalRequest]:
@@ -57,15 +60,19 @@ def _approved(run: GovernedRun, asked: Asked, binding: Binding, new_id: str) -> 
         lambda port: port.requests(binding.tenant, binding.run_id, binding.step_id, binding.map_index)
     )
     latest = known[0] if known else None
-    if latest is not None and latest.state in OPEN and (changed := void_reason(latest.binding, binding)):
+    changed = void_reason(latest.binding, binding) if latest is not None else None
+    if latest is not None and latest.state in OPEN and changed:
         voided = latest
         yield Command(lambda port: port.move(voided.request_id, RequestState.VOIDED, changed))
         note, latest = f"An earlier approval is void: {changed}.", None
     if latest is not None and latest.state is RequestState.EXERCISED:
         again = latest
-        if (yield Command(lambda port: port.claim_retry(again))):
+        if not changed and (yield Command(lambda port: port.claim_retry(again, binding))):
             return latest
-        note = "An earlier attempt of this step was started under an approval and cannot be continued; it may have run."
+        note = f"What was approved before is not what is asked now: {changed}. " if changed else ""
+        note += (
+            "An earlier attempt of this step was started under an approval and cannot be continued: it may have run."
+        )
         latest = None
     if latest is None or latest.state not in OPEN:
         latest = yield from _ask(run, asked, binding, new_id, note)
@@ -82,7 +89,7 @@ def _bind(run: GovernedRun, asked: Asked) -> Steps[Binding]:
         step_id=step.step_id,
         ir_hash=run.ir_hash,
         policy_digest=facts.ground.engine.digest,
-        parameters_digest=parameters_digest(salt, asked.bound),
+        parameters_digest=parameters_digest(salt, asked.sealed(salt)),
     )
     if step.multiplicity is not Multiplicity.MANY:
         return binding
@@ -119,7 +126,7 @@ def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: st
         "flow": facts.flow,
         "plan_hash": run.plan_hash,
         "callee": assessment.step.callee,
-        "parameters": dict(asked.bound),
+        "parameters": redact(dict(asked.bound)),
         "note": note,
     }
     request = open_request(

@@ -175,6 +175,7 @@ def _attributes(
         "step": step_attributes,
         "run": {
             "environment": ground.environment,
+            "production": ground.tiers.is_production(ground.environment),
             "tenant": ground.tenant,
             "flow": plan.flow,
             "mode": ground.mode,

@@ -57,12 +57,14 @@ def as_refusal(error: GovflowError) -> Refused:
 
 def who_may_approve(rule: ApprovalRule, requester: str) -> str:
     """Who counts, in words."""
-    if "*" in rule.approvers:
-        people = "anyone"
-    else:
-        people = " or ".join(selector.replace("user:", "").replace("role:", "a ") for selector in rule.approvers)
+    people = "anyone" if "*" in rule.approvers else " or ".join(_person(selector) for selector in rule.approvers)
     number = "one person" if rule.required == 1 else f"{rule.required} different people"
     return f"{number}: {people}, but not {requester}, who asked for the run"
+
+
+def _person(selector: str) -> str:
+    kind, _, name = selector.partition(":")
+    return name if kind == "user" else f"whoever has the {kind} {name}"
 
 
 def question(request: ApprovalRequest) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from govflow.approval.models import ApprovalRequest, ApprovalRule, RequestState
+from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding, RequestState
 from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Filled
 from govflow.ir.models import Plan, Tier
@@ -95,8 +95,8 @@ class Port(Protocol):
     def claim(self, request: ApprovalRequest, attempts_allowed: int, draft: Draft) -> bool:
         """Claim an approved request for this executor, once."""
 
-    def claim_retry(self, request: ApprovalRequest) -> bool:
-        """Claim another automatic attempt of a request that this executor exercised."""
+    def claim_retry(self, request: ApprovalRequest, binding: Binding) -> bool:
+        """Claim another automatic attempt of a request that this executor exercised, for the same binding."""
 
     def outcome(self, request_id: str, outcome: str) -> None:
         """Record how the body that a request allowed has ended."""

@@ -83,7 +83,7 @@ class GovernedRun:
     row: RunRow | None
     stopped: Refused | None = None  # observe mode: why enforce mode would not have let the run start
     called: set[str] = field(default_factory=set)  # step ids that a call reached
-    counts: dict[str, set[str]] = field(default_factory=dict)  # step id → task run ids
+    counts: dict[frozenset[str], set[str]] = field(default_factory=dict)  # candidates of a site → task run ids
     indices: dict[str, dict[str, int]] = field(default_factory=dict)  # repeated step → task run id → map index
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -8,9 +8,11 @@ nothing.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from govflow.approval.models import ApprovalRequest
@@ -249,7 +251,7 @@ def _approval(case: Case) -> Steps[None]:
         yield from _record_stop(case.run, case.call, stop)
         case.grant.would_stop = stop
         return
-    asked = Asked(permit, assessment, case.call.task_run_id, case.bound)
+    asked = Asked(permit, assessment, case.call.task_run_id, case.bound, lambda key: _sealed(case.call, key))
     case.grant.request = yield from approval(case.run, asked, case.new_id)
 
 
@@ -291,9 +293,11 @@ def _count(run: GovernedRun, permit: Permit, call: Call) -> bool:
     step = permit.step
     if step.multiplicity is Multiplicity.MANY or step.kind is StepKind.BODY:
         return True
+    # A site that does not tell its candidates apart may be used once for each of them.
+    key = call.step_ids or frozenset({step.step_id})
     with run.lock:
-        seen = run.counts.setdefault(step.step_id, set())
-        if call.task_run_id not in seen and seen and len(call.step_ids) == 1:
+        seen = run.counts.setdefault(key, set())
+        if call.task_run_id not in seen and len(seen) >= len(key):
             return False
         seen.add(call.task_run_id)
     return True
@@ -317,6 +321,16 @@ def _assess(case: Case, permit: Permit) -> StepAssessment:
     if found.verdict is Verdict.ESCALATE:
         case.bound = _plain(call, None)  # people see all of it, and the approval binds to all of it
     return found
+
+
+def _sealed(call: Call, key: bytes) -> dict[str, Any]:
+    """The parameters with a keyed digest for each secret: another secret is another parameter."""
+
+    def mask(text: str) -> str:
+        return f"hmac-sha256:{hmac.new(key, text.encode(), sha256).hexdigest()}"
+
+    values = call.parameters()
+    return {name: hashable(value, f"task {call.callee}, parameter {name}", mask) for name, value in values.items()}
 
 
 def _plain(call: Call, names: frozenset[str] | None) -> dict[str, Any]:

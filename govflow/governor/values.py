@@ -6,11 +6,14 @@ Values that nothing reads are never looked at: a DataFrame or an open session pa
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from hashlib import sha256
+from numbers import Integral, Rational, Real
 from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +30,7 @@ DEEPEST: Final = 100  # levels; what reads and writes JSON gives up somewhat lat
 
 _MEND: Final = "Pass a plain value (text, number, date, list, mapping) here, or a reference such as a path or a name."
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_EXACT: Final = 2**53  # JSON numbers are exact below it (RFC 8785, 3.2.2.3); larger ones become text
 
 _TEXT: Final[tuple[tuple[type, Callable[[Any], str]], ...]] = (
     (PurePath, str),
@@ -36,77 +40,107 @@ _TEXT: Final[tuple[tuple[type, Callable[[Any], str]], ...]] = (
     (date, date.isoformat),
     (time, time.isoformat),
     (timedelta, lambda value: f"{value.total_seconds()}s"),
+    (bytes, lambda value: f"{len(value)} bytes, sha256:{sha256(value).hexdigest()}"),
+    (range, repr),
 )
 
+Mask = Callable[[str], str]
+"""What stands for the text of a secret."""
 
-def plain(value: object, where: str) -> JsonValue:
+
+def plain(value: object, where: str, mask: Mask = lambda _: SECRET) -> JsonValue:
     """``value`` as JSON values only.
 
     Args:
         value: anything.
         where: what it is, for the error, for example ``task purge, parameter batch``.
+        mask: what to put for a ``SecretStr``; a keyed digest of it where an approval binds to the value.
 
     Raises:
-        CanonicalError: it is no JSON value; the error names the place inside the value.
+        CanonicalError: there is no canonical form; it names the place inside the value.
     """
     try:
-        return _plain(value, where, frozenset())
+        return _Plain(mask).of(value, where, frozenset())
     except CanonicalError:
         raise
     except Exception as error:
         raise CanonicalError(f"{where}: it cannot be read ({type(error).__name__}).", mend=_MEND) from error
 
 
-def hashable(value: object, where: str) -> JsonValue:
-    """As :func:`plain`, for what is hashed: JSON knows numbers and text that RFC 8785 has no form for.
+def hashable(value: object, where: str, mask: Mask = lambda _: SECRET) -> JsonValue:
+    """As :func:`plain`, for what is hashed: JSON knows text that RFC 8785 has no form for.
 
     Raises:
         CanonicalError: there is no canonical form; the error names the place inside the value.
     """
-    found = plain(value, where)
+    found = plain(value, where, mask)
     canonical(found, where)
     return found
 
 
-def _plain(value: object, where: str, above: frozenset[int]) -> JsonValue:
-    if value is None or (isinstance(value, (bool, str, int)) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise CanonicalError(f"{where}: {value} has no canonical form.", mend=_MEND)
-        return value
-    if isinstance(value, (SecretStr, SecretBytes)):
-        return SECRET
-    if isinstance(value, Enum):
-        return _plain(value.value, where, above)
-    for kind, text in _TEXT:
-        if isinstance(value, kind):
-            return text(value)
-    if id(value) in above:
-        raise CanonicalError(f"{where}: it contains itself.", mend=_MEND)
-    if len(above) >= DEEPEST:
-        raise CanonicalError(f"{where}: it is more than {DEEPEST} levels deep.", mend=_MEND)
-    return _container(value, where, above | {id(value)})
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plain:
+    mask: Mask
 
+    def of(self, value: object, where: str, above: frozenset[int]) -> JsonValue:
+        if isinstance(value, Enum):
+            return self.of(value.value, where, above)
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, Integral):
+            number = int(value)
+            return number if abs(number) < _EXACT else str(number)
+        if isinstance(value, Real) and not isinstance(value, Rational):
+            if not math.isfinite(value):
+                raise CanonicalError(f"{where}: {value} has no canonical form.", mend=_MEND)
+            return float(value)
+        if isinstance(value, SecretStr):
+            return self.mask(value.get_secret_value())
+        if isinstance(value, SecretBytes):
+            return self.mask(value.get_secret_value().hex())
+        for kind, text in _TEXT:
+            if isinstance(value, kind):
+                return text(value)
+        if id(value) in above:
+            raise CanonicalError(f"{where}: it contains itself.", mend=_MEND)
+        if len(above) >= DEEPEST:
+            raise CanonicalError(f"{where}: it is more than {DEEPEST} levels deep.", mend=_MEND)
+        return self._container(value, where, above | {id(value)})
 
-def _container(value: object, where: str, above: frozenset[int]) -> JsonValue:
-    if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        return _plain(fields, where, above)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, where, above)
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise CanonicalError(f"{where}: the key {key!r} is not text.", mend=_MEND)
-        return {key: _plain(item, f"{where}.{key}", above) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{where}[{index}]", above) for index, item in enumerate(value)]
-    if isinstance(value, (set, frozenset)):
-        items = [_plain(item, f"{where}{{}}", above) for item in value]
-        return sorted(items, key=repr)
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    raise CanonicalError(f"{where}: a {kind} has no canonical form.", mend=_MEND)
+    def _container(self, value: object, where: str, above: frozenset[int]) -> JsonValue:
+        if isinstance(value, BaseModel):
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+            return self.of({**fields, **(value.model_extra or {})}, where, above)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            declared = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            # What was set on the object beside its fields reaches the body too.
+            return self.of({**declared, **getattr(value, "__dict__", {})}, where, above)
+        if isinstance(value, Mapping):
+            found: dict[str, JsonValue] = {}
+            for key, item in value.items():
+                name = self._key(key, where)
+                if name in found:
+                    raise CanonicalError(f"{where}: two of its keys are the text {name!r}.", mend=_MEND)
+                found[name] = self.of(item, f"{where}.{name}", above)
+            return found
+        if isinstance(value, (list, tuple)):
+            if extra := getattr(value, "__dict__", None):
+                items = [self.of(item, f"{where}[{index}]", above) for index, item in enumerate(value)]
+                return {"items": items, **{k: self.of(v, f"{where}.{k}", above) for k, v in extra.items()}}
+            return [self.of(item, f"{where}[{index}]", above) for index, item in enumerate(value)]
+        if isinstance(value, (set, frozenset)):
+            items = [self.of(item, f"{where}{{}}", above) for item in value]
+            return sorted(items, key=repr)
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise CanonicalError(f"{where}: a {kind} has no canonical form.", mend=_MEND)
+
+    @staticmethod
+    def _key(key: object, where: str) -> str:
+        if isinstance(key, str) and not isinstance(key, Enum):
+            return key
+        if isinstance(key, Integral) and key is not True and key is not False:
+            return str(int(key))
+        raise CanonicalError(f"{where}: the key {key!r} is not text.", mend=_MEND)
 
 
 def placeholders(template: str) -> tuple[str, ...]:

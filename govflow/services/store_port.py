@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from govflow.approval.models import ApprovalRequest, ApprovalRule, RequestState, VoteDecision
+from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding, RequestState, VoteDecision
 from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Filled
 from govflow.errors import StoreError
@@ -172,9 +172,9 @@ class StorePort:
             request.request_id, request.binding, self.executor, self.now(), attempts_allowed, draft
         )
 
-    def claim_retry(self, request: ApprovalRequest) -> bool:
+    def claim_retry(self, request: ApprovalRequest, binding: Binding) -> bool:
         """Claim another automatic attempt."""
-        return self.store.approvals.claim_retry(request.request_id, self.executor, self.now())
+        return self.store.approvals.claim_retry(request.request_id, binding, self.executor, self.now())
 
     def outcome(self, request_id: str, outcome: str) -> None:
         """Record how the body ended."""

@@ -186,8 +186,8 @@ class Approvals:
             transaction.record(draft)
         return True
 
-    def claim_retry(self, request_id: str, executor: str, now: datetime) -> bool:
-        """Use one more attempt of an exercise; whether there was one left for this executor."""
+    def claim_retry(self, request_id: str, binding: Binding, executor: str, now: datetime) -> bool:
+        """Use one more attempt of an exercise; whether there was one left for this executor and this binding."""
         statement = (
             update(REQUEST)
             .where(
@@ -196,6 +196,7 @@ class Approvals:
                 REQUEST.c.executor == executor,
                 REQUEST.c.attempts_used < REQUEST.c.attempts_allowed,
                 REQUEST.c.outcome.in_(("open", "failed")),
+                *(REQUEST.c[name] == value for name, value in requests.binding_columns(binding).items()),
             )
             .values(attempts_used=REQUEST.c.attempts_used + 1, outcome="open")
         )

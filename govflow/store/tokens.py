@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,7 @@ class Tokens:
         now: datetime,
         random: bytes,
         ttl_seconds: int | None = None,
+        admit: Callable[[ApprovalRequest], None] | None = None,
     ) -> str:
         """Make a token for one person and one request; an older unused one of theirs stops working.
 
@@ -60,6 +62,7 @@ class Tokens:
             now: aware.
             random: 32 bytes from the system's secure source.
             ttl_seconds: life of the token, ``None`` for that of the request; it never outlives the request.
+            admit: looks at the request before anything is granted, and raises ``VoteRefused`` for a no.
 
         Returns:
             The secret. It is not stored, so this is the only time that it can be had.
@@ -73,6 +76,8 @@ class Tokens:
             with self._writer.transaction() as transaction:
                 connection = transaction.connection
                 request = requests.read(connection, request_id)
+                if admit is not None:
+                    admit(request)
                 grant = grant_token(request, principal, selectors, digest, now, ttl_seconds)
                 self._supersede(connection, request_id, principal, now)
                 _insert(connection, grant, _Owner(principal, selectors, assurance), now)

@@ -304,7 +304,7 @@ def test_what_nothing_reads_passes_untouched(stage: Stage, opaque: dict[str, Any
     stage.close(run)
 
 
-@pytest.mark.parametrize("name", ["frame", "ratio", "file", "snowflake", "half"])
+@pytest.mark.parametrize("name", ["frame", "ratio", "file", "half"])
 def test_what_an_approval_binds_to_needs_a_form(stage: Stage, opaque: dict[str, Any], name: str) -> None:
     with pytest.raises(CanonicalError, match=f"flow etl, parameter {name}"):
         stage.open(plan(PURGE), parameters={"rows": 3, name: opaque[name]})

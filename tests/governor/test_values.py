@@ -66,7 +66,7 @@ def test_a_secret_leaves_no_trace_of_itself() -> None:
     [
         ({"a": [1, {"b": math.nan}]}, "task t, parameter p.a[1].b"),
         ({"a": object()}, "task t, parameter p.a"),
-        ({1: "x"}, "task t, parameter p"),
+        ({(1, 2): "x"}, "task t, parameter p"),
     ],
 )
 def test_what_has_no_form_is_named_by_its_place(value: object, place: str) -> None:
@@ -105,7 +105,38 @@ def test_a_value_whose_own_code_fails_is_refused() -> None:
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [2**53, "\ud800"])
+def test_numbers_that_json_cannot_hold_exactly_are_text() -> None:
+    assert plain({"id": 2**60, "small": -(2**53) + 1, 7: True}, "p") == {
+        "id": "1152921504606846976",
+        "small": -9007199254740991,
+        "7": True,
+    }
+
+
+def test_what_is_set_on_an_object_beside_its_fields_is_seen() -> None:
+    class Open(BaseModel, extra="allow"):
+        a: int
+
+    class Rows(list[int]):
+        where = ""
+
+    rows = Rows([1])
+    rows.where = "1=1"
+    row = Row(UUID(int=7), datetime(2026, 1, 2, tzinfo=UTC))
+    row.where = "1=1"  # type: ignore[attr-defined] # that is the attack
+    seen = plain([Open(a=1, where="1=1"), rows, row], "p")  # type: ignore[call-arg] # extra="allow"
+    assert str(seen).count("1=1") == 3
+
+
+def test_another_secret_is_another_value_under_a_key() -> None:
+    def mask(text: str) -> str:
+        return f"digest of {len(text)}"
+
+    assert plain(SecretStr("a"), "p", mask) != plain(SecretStr("bb"), "p", mask)
+    assert plain(SecretStr("a"), "p") == plain(SecretStr("bb"), "p") == SECRET
+
+
+@pytest.mark.parametrize("value", ["\ud800"])
 def test_what_json_can_say_and_a_hash_cannot_is_named_by_its_place(value: object) -> None:
     assert plain({"a": [value]}, "p") == {"a": [value]}
     with pytest.raises(CanonicalError, match=r"task t, parameter p\.a\[0\]"):

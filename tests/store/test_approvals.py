@@ -205,21 +205,21 @@ def test_nothing_is_approved_by_a_move(store: Store, state: RequestState) -> Non
 def test_only_declared_retries_of_the_same_executor_run_again(store: Store) -> None:
     put(store)
     say(store, "bob")
-    assert not store.approvals.claim_retry("req-1", "me", NOW)
+    assert not store.approvals.claim_retry("req-1", a_binding(), "me", NOW)
     assert store.approvals.claim("req-1", a_binding(), "me", NOW, 3, CONSUMED)
-    assert not store.approvals.claim_retry("req-1", "you", NOW)
+    assert not store.approvals.claim_retry("req-1", a_binding(), "you", NOW)
     assert store.approvals.outcome("req-1", "failed", NOW)
-    assert store.approvals.claim_retry("req-1", "me", NOW)
+    assert store.approvals.claim_retry("req-1", a_binding(), "me", NOW)
     assert store.approvals.outcome("req-1", "succeeded", NOW)
     assert not store.approvals.outcome("req-1", "failed", NOW), "an outcome is said once"
-    assert not store.approvals.claim_retry("req-1", "me", NOW), "what succeeded does not run again"
+    assert not store.approvals.claim_retry("req-1", a_binding(), "me", NOW), "what succeeded does not run again"
 
 
 def test_retries_end_with_the_attempts_that_the_plan_declares(store: Store) -> None:
     put(store)
     say(store, "bob")
     store.approvals.claim("req-1", a_binding(), "me", NOW, 2, CONSUMED)
-    assert [store.approvals.claim_retry("req-1", "me", NOW) for _ in range(3)] == [True, False, False]
+    assert [store.approvals.claim_retry("req-1", a_binding(), "me", NOW) for _ in range(3)] == [True, False, False]
 
 
 def test_what_is_uncertain_does_not_run_again(store: Store) -> None:
@@ -227,7 +227,7 @@ def test_what_is_uncertain_does_not_run_again(store: Store) -> None:
     say(store, "bob")
     store.approvals.claim("req-1", a_binding(), "me", NOW, 2, CONSUMED)
     store.approvals.outcome("req-1", "uncertain", NOW)
-    assert not store.approvals.claim_retry("req-1", "me", NOW)
+    assert not store.approvals.claim_retry("req-1", a_binding(), "me", NOW)
 
 
 def test_a_list_is_newest_first_in_pages(store: Store) -> None:
