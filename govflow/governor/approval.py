@@ -70,9 +70,7 @@ def _approved(run: GovernedRun, asked: Asked, binding: Binding, new_id: str) -> 
         if not changed and (yield Command(lambda port: port.claim_retry(again, binding))):
             return latest
         note = f"What was approved before is not what is asked now: {changed}. " if changed else ""
-        note += (
-            "An earlier attempt of this step was started under an approval and cannot be continued: it may have run."
-        )
+        note += UNCERTAIN
         latest = None
     if latest is None or latest.state not in OPEN:
         latest = yield from _ask(run, asked, binding, new_id, note)
