@@ -25,6 +25,7 @@
     │   │   ├── NotEligible
     │   │   ├── AlreadyVoted
     │   │   ├── RequestClosed
+    │   │   ├── PolicyMismatch
     │   │   └── TokenInvalid
     │   └── Uncertain
     ├── StoreError                the database cannot be used: every governed run is refused (exit 2)
@@ -206,6 +207,12 @@ class RequestClosed(VoteRefused):
     """The request is no longer open."""
 
     code = "request-closed"
+
+
+class PolicyMismatch(VoteRefused):
+    """The policy here, which says who has which role, is not the one that the run was judged by."""
+
+    code = "policy-mismatch"
 
 
 class TokenInvalid(VoteRefused):

@@ -54,17 +54,22 @@ def show(request: str, *, format: Literal["text", "json", "md"] = "text") -> int
         format: text for people, json for programs, md for a page.
     """
     from govflow.cli.output import write, write_json
-    from govflow.services.decide_approvals import show_request
+    from govflow.services.decide_approvals import other_policy, show_request
     from govflow.services.describe import request_json, request_markdown, request_text
 
     with session.workspace() as workspace:
         question = show_request(workspace, request)
+        caution = other_policy(workspace, question.request)
     if format == "json":
         write_json({**request_json(question.request, question.votes), "needed": question.needed})
     elif format == "md":
         write(request_markdown(question.request, question.votes))
     else:
-        write(request_text(question.request, question.votes))
+        write(
+            request_text(
+                question.request, question.votes, caution=f"{caution.message} {caution.mend}" if caution else ""
+            )
+        )
     return 0
 
 
@@ -142,13 +147,15 @@ def _vote(decision: Literal["approve", "deny"], request_id: str, name: str, reas
     from govflow.approval import VoteDecision
     from govflow.cli.asking import confirmed
     from govflow.cli.output import write, write_json
-    from govflow.services.decide_approvals import decide, show_request
+    from govflow.services.decide_approvals import decide, other_policy, show_request
     from govflow.services.describe import request_json, request_text
 
     with session.workspace() as workspace:
         person = workspace.principal(name)
         asked = show_request(workspace, request_id)
-        if not yes and not confirmed(request_text(asked.request, asked.votes), f"{decision} as {person.name}?"):
+        # What cannot count is refused without asking back, and that it was tried goes on record.
+        asking = not yes and other_policy(workspace, asked.request) is None
+        if asking and not confirmed(request_text(asked.request, asked.votes), f"{decision} as {person.name}?"):
             write("nothing was recorded")
             return 1
         question = decide(workspace, request_id, person, VoteDecision(decision), reason, datetime.now(UTC))

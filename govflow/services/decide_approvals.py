@@ -1,16 +1,19 @@
 """Answering approval requests as a named person: list, show, approve, deny, and mint a token for another face.
 
 At a terminal a vote mints and spends in one transaction: no token exists that could leak. The name is what the person
-at the terminal claims; every vote and its audit record say so ("claimed, not authenticated").
+at the terminal claims; every vote and its audit record say so ("claimed, not authenticated"). Roles come from the
+policy file, so an answer is taken only under the very policy that the run was judged by: nobody can bring a file that
+gives them a role.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from govflow.approval import ApprovalRequest, RequestState, Vote, VoteDecision, judge_vote
-from govflow.errors import RequestError
+from govflow.approval import ApprovalRequest, RequestState, Vote, VoteDecision, VoteOutcome, judge_vote
+from govflow.errors import PolicyMismatch, RequestError
 from govflow.identity import Principal
 from govflow.services.workspace import Workspace
 
@@ -62,6 +65,21 @@ def show_request(workspace: Workspace, request_id: str) -> Question:
     return Question(request, tuple(workspace.store.approvals.votes(request_id)))
 
 
+def other_policy(workspace: Workspace, request: ApprovalRequest) -> PolicyMismatch | None:
+    """Why no answer to an open request counts here; None when the policy is the one that the run was judged by."""
+    here, asked = workspace.engine.digest, request.binding.policy_digest
+    if here == asked or request.state is not RequestState.PENDING:
+        return None
+    known = str(workspace.document.where) if workspace.explicit else "the starter policy, for none is configured"
+    return PolicyMismatch(
+        f"The policy here is {_short(here)} ({known}); the run was judged by {_short(asked)}. "
+        "A policy says who has which role, so answers count under the run's own only.",
+        mend="Run it with the policy that the run used: GOVFLOW_POLICY=/path/to/policy.yaml. "
+        "If that file has changed since, start the run again.",
+        details={"request_id": request.request_id, "here": here, "run": asked},
+    )
+
+
 def mint_token(workspace: Workspace, request_id: str, person: Principal, now: datetime, random: bytes) -> str:
     """A single-use secret with which ``person`` answers this request elsewhere: in Prefect's Resume form, over REST.
 
@@ -76,7 +94,7 @@ def mint_token(workspace: Workspace, request_id: str, person: Principal, now: da
         The secret. It is stored nowhere, so this is the only time that it can be had.
 
     Raises:
-        VoteRefused: this person may not answer this request; that it was tried is on record.
+        VoteRefused: this person may not answer this request, or not under this policy; that it was tried is on record.
         RequestError: there is no such request.
     """
     show_request(workspace, request_id)
@@ -87,6 +105,7 @@ def mint_token(workspace: Workspace, request_id: str, person: Principal, now: da
         assurance=str(person.assurance),
         now=now,
         random=random,
+        admit=lambda request: _same_policy(workspace, request),
     )
 
 
@@ -107,12 +126,17 @@ def decide(
         The request with the vote counted.
 
     Raises:
-        VoteRefused: the vote does not count; that it was tried is on record.
+        VoteRefused: the vote does not count, or not under this policy; that it was tried is on record.
         RequestError: there is no such request, or the reason is too long.
     """
     if len(reason) > _REASON:
         raise RequestError(f"reason: longer than {_REASON} characters.", mend="Say it shorter.")
     show_request(workspace, request_id)
+
+    def judge(request: ApprovalRequest, votes: Sequence[Vote], vote: Vote, selectors: frozenset[str], /) -> VoteOutcome:
+        _same_policy(workspace, request)
+        return judge_vote(request, votes, vote, selectors)
+
     request = workspace.store.approvals.vote(
         request_id,
         person.name,
@@ -121,6 +145,16 @@ def decide(
         decision,
         reason,
         now,
-        judge_vote,
+        judge,
     )
     return Question(request, tuple(workspace.store.approvals.votes(request_id)))
+
+
+def _same_policy(workspace: Workspace, request: ApprovalRequest) -> None:
+    refusal = other_policy(workspace, request)
+    if refusal is not None:
+        raise refusal
+
+
+def _short(digest: str) -> str:
+    return digest[: len("sha256:") + 12] + "…"

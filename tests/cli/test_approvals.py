@@ -24,12 +24,14 @@ OWNER = ApprovalRule(name="owner", approvers=("role:owner",))
 
 
 def ask(request_id: str = "req-1", **changes: Any) -> ApprovalRequest:
-    """Put a question to people in the configured store, as a run does."""
+    """Put a question to people in the configured store, as a run under the configured policy does."""
     now = datetime.now(UTC)
-    given: dict[str, Any] = {"request_id": request_id, "rule": OWNER, "created_at": now}
+    workspace = open_workspace(load_settings())
+    given: dict[str, Any] = {"request_id": request_id, "rule": OWNER, "created_at": now, "binding": binding()}
     given["expires_at"] = now + timedelta(hours=1)
     asked = template(**(given | changes))
-    workspace = open_workspace(load_settings())
+    judged_by = {"policy_digest": workspace.engine.digest}
+    asked = asked.model_copy(update={"binding": asked.binding.model_copy(update=judged_by)})
     try:
         draft = Draft("ir.approval_created", asked.binding.tenant, now, subject=asked.requester)
         return workspace.store.approvals.open(asked, draft)
@@ -104,10 +106,52 @@ def test_a_role_comes_from_the_policy_and_not_from_the_command(run: Run) -> None
     assert "role:owner" in result.err
 
 
+def test_an_approvers_own_policy_file_gives_no_role(run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules are the run's; the roles would be those of whichever file the voter points at."""
+    ask()
+    own = repo / "own.yaml"
+    own.write_text((repo / "policy.yaml").read_text() + "  mallory: {roles: [owner]}\n")
+    monkeypatch.setenv("GOVFLOW_POLICY", str(own))
+    for words in (["approve", "req-1"], ["deny", "req-1"], ["token", "req-1"]):
+        result = run("approvals", *words, "--as", "mallory")
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("error[policy-mismatch]: The policy here is sha256:")
+        assert str(own) in result.err and "GOVFLOW_POLICY=" in result.err
+    monkeypatch.delenv("GOVFLOW_POLICY")
+    assert run("approvals", "show", "req-1", "--format", "json").json["state"] == "pending"
+    assert events(run).count(("approval.vote_refused", "mallory")) == 3
+
+
+def test_an_answer_where_no_policy_is_configured_is_told_what_to_set(
+    run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask()
+    (repo / "pyproject.toml").unlink()
+    result = run("approvals", "approve", "req-1", "--as", "bob")
+    assert result.code == 1
+    assert "the starter policy, for none is configured" in result.err
+    assert asked.binding.policy_digest[:19] in result.err
+    assert "GOVFLOW_POLICY=/path/to/policy.yaml" in result.err
+    shown = run("approvals", "show", "req-1").out
+    assert "an answer from here would not count" in shown
+    assert "approvals approve" not in shown, "it would be refused"
+    monkeypatch.setenv("GOVFLOW_POLICY", str(repo / "policy.yaml"))
+    assert "approvals approve req-1" in run("approvals", "show", "req-1").out
+    assert run("approvals", "approve", "req-1", "--as", "bob").code == 0
+
+
+def test_a_closed_question_says_that_it_is_closed_under_any_policy(run: Run, repo: Path) -> None:
+    ask()
+    assert run("approvals", "approve", "req-1", "--as", "bob").code == 0
+    (repo / "pyproject.toml").unlink()
+    assert run("approvals", "approve", "req-1", "--as", "bob").err.startswith("error[request-closed]")
+
+
 def test_two_people_are_two_votes(run: Run) -> None:
     ask(rule=ApprovalRule(name="two", required=2))
     first = run("approvals", "approve", "req-1", "--as", "bob")
     assert "one more person must approve" in first.out
+    assert "1 of 2 have said yes" in run("approvals", "show", "req-1").out
     assert run("approvals", "approve", "req-1", "--as", "bob").err.startswith("error[already-voted]")
     assert "The run goes on." in run("approvals", "approve", "req-1", "--as", "carol").out
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from govflow.approval.models import ApprovalRequest, RequestState, Vote
+from govflow.approval.models import ApprovalRequest, RequestState, Vote, VoteDecision
 from govflow.governor.explain import who_may_approve
 from govflow.services.describe.escape import code, plain, prose, table, values
 from govflow.telemetry import redact
@@ -20,7 +20,7 @@ def request_json(request: ApprovalRequest, votes: Sequence[Vote] = ()) -> dict[s
 
 
 def requests_text(requests: Iterable[ApprovalRequest]) -> str:
-    """A list for a terminal, oldest question first as given."""
+    """A list for a terminal, in the order given."""
     heading = ["request", "state", "tier", "flow", "step", "asked by", "until", "why"]
     rows = [
         [
@@ -35,12 +35,21 @@ def requests_text(requests: Iterable[ApprovalRequest]) -> str:
         ]
         for request in requests
     ]
-    return "\n".join(table([heading, *rows], indent=0)) + "\n" if rows else "no requests\n"
+    if not rows:
+        return "no requests\n"
+    more = "What each one asks, and how to answer: govflow approvals show REQUEST"
+    return "\n".join([*table([heading, *rows], indent=0), "", more]) + "\n"
 
 
-def request_text(request: ApprovalRequest, votes: Sequence[Vote] = ()) -> str:
-    """One request for a terminal."""
-    rows = [[f"{name}", plain(text)] for name, text in _facts(request).items()]
+def request_text(request: ApprovalRequest, votes: Sequence[Vote] = (), *, caution: str = "") -> str:
+    """One request for a terminal.
+
+    Args:
+        request: as the store last said.
+        votes: those that count.
+        caution: why an answer from here would not count; shown instead of the commands.
+    """
+    rows = [[f"{name}", plain(text)] for name, text in _facts(request, votes).items()]
     lines = [f"request {plain(request.request_id)}: {request.state}", *table(rows)]
     parameters = _parameters(request)
     if parameters:
@@ -48,7 +57,8 @@ def request_text(request: ApprovalRequest, votes: Sequence[Vote] = ()) -> str:
     if votes:
         lines += ["", "votes:", *(f"  {plain(line)}" for line in _votes(votes))]
     if request.state is RequestState.PENDING:
-        lines += ["", "answer:", *(f"  {line}" for line in _commands(request))]
+        answer = [plain(caution)] if caution else [*_commands(request), _reminder(request)]
+        lines += ["", "an answer from here would not count:" if caution else "answer:", *(f"  {a}" for a in answer)]
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +77,7 @@ def request_markdown(request: ApprovalRequest, votes: Sequence[Vote] = (), *, fo
         "",
         "| | |",
         "| --- | --- |",
-        *(f"| {name} | {code(text, cell=True, limit=400)} |" for name, text in _facts(request).items()),
+        *(f"| {name} | {code(text, cell=True, limit=400)} |" for name, text in _facts(request, votes).items()),
     ]
     parameters = _parameters(request)
     if parameters:
@@ -76,7 +86,7 @@ def request_markdown(request: ApprovalRequest, votes: Sequence[Vote] = (), *, fo
     if votes:
         lines += ["", "Votes:", "", *(f"- {prose(line)}" for line in _votes(votes))]
     if request.state is RequestState.PENDING:
-        lines += ["", "How to answer:", "", "```", *_commands(request), "```"]
+        lines += ["", "How to answer:", "", "```", *_commands(request), "```", "", prose(_reminder(request))]
         if form:
             lines += ["", prose(form)]
     return "\n".join(lines) + "\n"
@@ -87,7 +97,7 @@ def moment(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _facts(request: ApprovalRequest) -> dict[str, str]:
+def _facts(request: ApprovalRequest, votes: Sequence[Vote]) -> dict[str, str]:
     said: Mapping[str, Any] = redact(request.summary)
     binding = request.binding
     facts = {
@@ -103,8 +113,9 @@ def _facts(request: ApprovalRequest) -> dict[str, str]:
         "step": binding.step_id + (f"[{binding.map_index}]" if binding.map_index is not None else ""),
         "asked by": request.requester,
         "who may approve": who_may_approve(request.rule, request.requester),
+        "so far": _so_far(request, votes),
         "asked at": moment(request.created_at),
-        "until": moment(request.expires_at),
+        "answer by" if request.state is RequestState.PENDING else "until": moment(request.expires_at),
         "ir hash": binding.ir_hash,
         "note": said.get("note"),
     }
@@ -114,6 +125,13 @@ def _facts(request: ApprovalRequest) -> dict[str, str]:
 def _parameters(request: ApprovalRequest) -> dict[str, str]:
     given = request.summary.get("parameters")
     return values(given) if isinstance(given, Mapping) else {}
+
+
+def _so_far(request: ApprovalRequest, votes: Sequence[Vote]) -> str:
+    """How far an open question is; nothing for one that one person decides, or that is decided."""
+    if request.state is not RequestState.PENDING or request.rule.required == 1:
+        return ""
+    return f"{sum(vote.decision is VoteDecision.APPROVE for vote in votes)} of {request.rule.required} have said yes"
 
 
 def _votes(votes: Sequence[Vote]) -> list[str]:
@@ -130,3 +148,8 @@ def _commands(request: ApprovalRequest) -> list[str]:
         f"govflow approvals approve {name} --as NAME",
         f'govflow approvals deny {name} --as NAME --reason "WHY"',
     ]
+
+
+def _reminder(request: ApprovalRequest) -> str:
+    asker = plain(request.requester)
+    return f"NAME is your own name, not {asker}. The step waits meanwhile; one no ends the request and the step."
