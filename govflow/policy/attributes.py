@@ -60,6 +60,7 @@ BUILT_IN: Final[Mapping[str, Attribute]] = {
         Attribute("step.records", AttributeType.INT),
         Attribute("step.multiplicity", AttributeType.STRING, tuple(Multiplicity)),
         Attribute("run.environment", AttributeType.STRING),
+        Attribute("run.production", AttributeType.BOOL),  # what the tier rules call production, whatever its name
         Attribute("run.tenant", AttributeType.STRING),
         Attribute("run.flow", AttributeType.STRING),
         Attribute("run.mode", AttributeType.STRING, ("observe", "enforce")),
