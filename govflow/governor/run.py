@@ -83,6 +83,7 @@ class GovernedRun:
     row: RunRow | None
     stopped: Refused | None = None  # observe mode: why enforce mode would not have let the run start
     called: set[str] = field(default_factory=set)  # step ids that a call reached
+    blocked: set[str] = field(default_factory=set)  # of those, the ones that were refused and have not run since
     counts: dict[frozenset[str], set[str]] = field(default_factory=dict)  # candidates of a site → task run ids
     indices: dict[str, dict[str, int]] = field(default_factory=dict)  # repeated step → task run id → map index
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -378,5 +379,5 @@ def close_run(run: GovernedRun, *, failed: str | None) -> Steps[None]:
 
 def _missing(run: GovernedRun) -> list[str]:
     with run.lock:
-        called = set(run.called)
+        called = run.called - run.blocked
     return sorted(s for s, p in run.permits.items() if mandatory(p.step) and s not in called)

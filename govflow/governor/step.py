@@ -188,9 +188,14 @@ def before(run: GovernedRun, call: Call, new_id: str) -> Steps[Grant]:
         stop = as_refusal(error)
         yield from _record_stop(run, call, stop)
         if run.enforce:
+            with run.lock:
+                run.blocked.update(call.step_ids)
             raise
         case.grant = Grant(_permit_of(run, call), call, would_stop=stop)
         yield from _intent(case)
+    if call.step_ids and run.blocked:
+        with run.lock:
+            run.blocked.difference_update(call.step_ids)
     return case.grant
 
 

@@ -138,7 +138,7 @@ class _Plain:
     def _key(key: object, where: str) -> str:
         if isinstance(key, str) and not isinstance(key, Enum):
             return key
-        if isinstance(key, Integral) and type(key) is not bool:
+        if isinstance(key, Integral) and str(key) not in ("True", "False"):
             return str(int(key))
         raise CanonicalError(f"{where}: the key {key!r} is not text.", mend=_MEND)
 

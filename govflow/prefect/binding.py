@@ -6,6 +6,7 @@ normalised code objects (no line numbers, no caches), without executing anything
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -19,6 +20,7 @@ from govflow.errors import GovflowError
 from govflow.ir.models import Plan
 from govflow.planning.code import code_digest, compiled_functions
 from govflow.planning.planner import FunctionRef, PlannedFlow, plan_flow
+from govflow.prefect.origins import Origin
 from govflow.prefect.sites import Sites
 from govflow.sources import WorkingTree, find_root
 
@@ -36,31 +38,49 @@ class Bound:
         self.plan = plan
         self.sites = sites
         self.unbound = unbound
-        self._expected: dict[tuple[str, str], str] = {}  # (qualified name, code digest) → name in the plan
+        self.path: Path | None = None  # of the flow's file
+        self._expected: dict[tuple[str, str], str] = {}  # (name of the code, its digest) → name in the plan
         self._names: dict[int, tuple[CodeType, str | None]] = {}  # id of a code object → itself, its name in the plan
 
-    def expect(self, qualname: str, code: CodeType, name: str) -> None:
-        """Say that the file has a function of this name and code."""
-        self._expected[qualname, code_digest(code)] = name
+    def expect(self, code: CodeType, name: str) -> None:
+        """Say that the source has a function of this code."""
+        self._expected[code.co_qualname, code_digest(code)] = name
 
     def name_of(self, fn: Any) -> str | None:
         """What the plan calls the function in memory; None when its code is not the code that was read.
 
         The answer is remembered for each code object, and the code object is held so that its id stays its own:
-        a function whose ``__code__`` was replaced is another one.
+        a function whose ``__code__`` was replaced is another one. A function that wraps another is only known if that
+        one is known too.
         """
+        fn = _underlying(fn)
         code: CodeType | None = getattr(fn, "__code__", None)
         if code is None:
             return None
         known = self._names.get(id(code))
         if known is None:
-            known = (code, self._expected.get((fn.__qualname__, code_digest(code))))
+            known = (code, self._expected.get((code.co_qualname, code_digest(code))))
             self._names[id(code)] = known
+        wrapped = getattr(fn, "__wrapped__", None)
+        if known[1] is not None and wrapped is not None and self.name_of(wrapped) is None:
+            return None
         return known[1]
 
 
-def bind(fn: Any) -> Bound:
-    """Plan the file that ``fn`` was loaded from and compare it with what is loaded."""
+def _underlying(fn: Any) -> Any:
+    """The function behind a partial or a callable object."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return fn if hasattr(fn, "__code__") else type(fn).__call__
+
+
+def bind(fn: Any, origin: Origin) -> Bound:
+    """Plan the file that ``fn`` was loaded from and compare it with what is loaded.
+
+    Args:
+        fn: the flow's function.
+        origin: taken when the flow was made.
+    """
     code: CodeType | None = getattr(fn, "__code__", None)
     if code is None:
         return Bound(None, None, f"{fn!r} has no code object")
@@ -71,8 +91,11 @@ def bind(fn: Any) -> Bound:
     try:
         name = path.relative_to(os.path.realpath(root)).as_posix()
         planned = plan_flow(WorkingTree(root), name, fn.__qualname__)
-        bound = Bound(planned.plan, Sites(planned.plan, str(path), code), None)
-        bound.unbound = _compare(bound, planned, path, fn)
+        inner: CodeType = inspect.unwrap(fn).__code__  # decorators below @flow have frames of their own
+        bound = Bound(planned.plan, Sites(planned.plan, str(path), inner), None)
+        files = {Path(os.path.normpath(path.parent / ref.file)) for ref in planned.functions} - {path}
+        bound.unbound = _compare(bound, planned, path, fn) or origin.changed(path, sorted(files))
+        bound.path = path
     except (GovflowError, OSError, SyntaxError, ValueError) as error:
         return Bound(None, None, getattr(error, "message", str(error)))
     return bound
@@ -99,13 +122,15 @@ def _compare(bound: Bound, planned: PlannedFlow, path: Path, flow_fn: Any) -> st
             compiled[ref.file] = compiled_functions(file.read_text(encoding="utf-8"), str(file))
         name = ref.qualname if ref.file == own else f"{ref.file}:{ref.qualname}"
         for code in compiled[ref.file].get(ref.qualname, ()):
-            bound.expect(ref.qualname, code, name)
+            bound.expect(code, name)
         if ref.role == "flow" and ref.file == own and ref.qualname == flow_fn.__qualname__:
-            loaded: FunctionType | None = flow_fn
+            loaded: FunctionType | None = inspect.unwrap(flow_fn)
         else:
             loaded = _loaded(ref, file, flow_fn.__globals__ if ref.file == own else None)
         if loaded is not None and bound.name_of(loaded) != name:
             return f"{ref.qualname} in memory is not {ref.qualname} in {ref.file}"
+    if bound.name_of(flow_fn) is None:
+        return f"what wraps {flow_fn.__qualname__} in memory is not in the source"
     return None
 
 
@@ -118,7 +143,7 @@ def _loaded(ref: FunctionRef, file: Path, namespace: Mapping[str, Any] | None) -
         for part in rest:
             found = None if found is None or part == "<locals>" else inspect.getattr_static(found, part, None)
         function = _function_of(found)
-        if function is not None and function.__qualname__ == ref.qualname:
+        if function is not None and function.__code__.co_qualname == ref.qualname:
             return function
     return None
 

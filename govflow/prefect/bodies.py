@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextvars import Token
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from govflow.ir.models import StepKind, Tier
 from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.options import Governance
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
+from govflow.prefect.sites import OUTER, Position
 from govflow.prefect.time_limits import async_time_limit, time_limit
 
 UNMARKED: frozenset[str] = frozenset()
@@ -49,12 +51,16 @@ class TaskBody(FunctionLike):
             return self.fn(*args, **kwargs)
         active, call = entry
         grant = _begin(active, call)
+        place = _enter_place(active, grant)
         try:
             with time_limit(self.seconds):
                 result = self.fn(*args, **kwargs)
         except BaseException as error:
             _end(active, grant, type(error).__name__)
             raise
+        finally:
+            if place is not None:
+                OUTER.reset(place)
         _end(active, grant, None)
         return result
 
@@ -68,9 +74,9 @@ class TaskBody(FunctionLike):
         context = TaskRunContext.get()
         own = context is not None and context.task.fn is self
         if active is None:
-            if context is not None and RUNTIME.workspace().mode == "enforce":
+            if RUNTIME.enforcing() or (context is not None and RUNTIME.workspace().mode == "enforce"):
                 raise Unplanned(
-                    f"Task {self.__name__!r} runs where no governed flow of this process has let it.",
+                    f"Task {self.label!r} runs where no governed flow of this process has let it.",
                     mend="Call it from a flow made by govflow.prefect, with a task runner that uses threads.",
                 )
             return None
@@ -80,7 +86,7 @@ class TaskBody(FunctionLike):
         step_ids, unbound = self._fitting(active)
         return active, Call(
             step_ids=step_ids,
-            callee=self.__name__,
+            callee=self.label,
             task_run_id=str(task_run.id),
             attempt=task_run.run_count,
             fan_out=self.fan_out,
@@ -91,7 +97,7 @@ class TaskBody(FunctionLike):
 
     def _around(self, active: Active) -> Call:
         """A call of the function itself, past its task: planned nowhere."""
-        return Call(step_ids=UNMARKED, callee=f"{self.__name__}.fn", task_run_id=f"direct-{uuid4()}")
+        return Call(step_ids=UNMARKED, callee=f"{self.label}.fn", task_run_id=f"direct-{uuid4()}")
 
     def _fitting(self, active: Active) -> tuple[frozenset[str], str | None]:
         """The candidates of the call site whose body this is; if there is none, why not.
@@ -113,7 +119,7 @@ class TaskBody(FunctionLike):
         if fitting:
             return frozenset(fitting), None
         if name is None:
-            return self.step_ids, f"{self.__qualname__} in memory is not in the source that was read"
+            return self.step_ids, f"{self.label} in memory is not in the source that was read"
         return self.step_ids, f"{name} stands where the plan has {other}"
 
     def _declared(self, context: TaskRunContext) -> dict[str, Any]:
@@ -123,7 +129,7 @@ class TaskBody(FunctionLike):
         known = {name: value for name, value in said.items() if value is not None}
         if "tier" in known:
             known["tier"] = Tier(known["tier"])
-        return {**known, "callee": self.__qualname__}
+        return {**known, "callee": self.label}
 
     def _bound_parameters(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         bound = self.__signature__.bind(*args, **kwargs)
@@ -144,12 +150,16 @@ class AsyncTaskBody(TaskBody):
             return await self.fn(*args, **kwargs)
         active, call = entry
         grant = await _abegin(active, call)
+        place = _enter_place(active, grant)
         try:
             with async_time_limit(self.seconds):
                 result = await self.fn(*args, **kwargs)
         except BaseException as error:
             await _aend(active, grant, type(error).__name__)
             raise
+        finally:
+            if place is not None:
+                OUTER.reset(place)
         await _aend(active, grant, None)
         return result
 
@@ -203,6 +213,13 @@ def task_body(fn: Callable[..., Any]) -> TaskBody:
     if inspect.isgeneratorfunction(fn):
         return GeneratorTaskBody(fn)
     return TaskBody(fn)
+
+
+def _enter_place(active: Active, grant: Grant) -> Token[tuple[Position, ...]] | None:
+    """Say where the calls that this body makes stand; only for a step below which others are planned."""
+    sites = active.bound.sites
+    outer = sites.nesting.get(grant.step_id) if sites is not None else None
+    return None if outer is None else OUTER.set(outer)
 
 
 def _begin(active: Active, call: Call) -> Grant:

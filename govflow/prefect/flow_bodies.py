@@ -17,6 +17,7 @@ from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
 from govflow.prefect.artifacts import publish_plan
 from govflow.prefect.likeness import FunctionLike
+from govflow.prefect.origins import Origin
 from govflow.prefect.port import PrefectPort
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 from govflow.services.locked_plan import locked_plan
@@ -46,13 +47,16 @@ class Opened:
 class FlowBody(FunctionLike):
     """A guarded flow function. ``step_ids`` are the subflow steps of the call site, when another flow calls it."""
 
-    def __init__(self, fn: Callable[..., Any], step_ids: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], step_ids: frozenset[str] = frozenset(), origin: Origin | None = None
+    ) -> None:
         super().__init__(fn)
         self.step_ids = step_ids
+        self.origin = origin or Origin.of(fn)
 
     def at(self, step_ids: frozenset[str]) -> FlowBody:
         """The same body, marked with its call site."""
-        body = type(self)(self.fn, step_ids)
+        body = type(self)(self.fn, step_ids, self.origin)
         body._bind_as(self)
         return body
 
@@ -82,20 +86,19 @@ class FlowBody(FunctionLike):
         context = FlowRunContext.get()
         if context is not None and context.flow is not None and context.flow.fn is self:
             return context
-        active = CURRENT.get()
-        if active is not None and active.run.enforce:
+        if RUNTIME.enforcing():
             raise Unplanned(
-                f"{self.__name__}.fn is called past its flow inside a governed run.",
+                f"{self.label}.fn is called past its flow inside a governed run.",
                 mend="Call the flow itself, so that the plan shows it.",
             )
         return None
 
     def _prepare(self, context: FlowRunContext, parent: Active | None) -> Opening:
         workspace = RUNTIME.workspace()
-        bound = RUNTIME.bound(self.fn)
+        bound = RUNTIME.bound(self.fn, self.origin)
         flow_run, flow = context.flow_run, context.flow
         if flow_run is None or flow is None:
-            raise Unplanned(f"{self.__name__} has no flow run.")
+            raise Unplanned(f"{self.label} has no flow run.")
         run_id = str(flow_run.id)
         port = PrefectPort(workspace, flow_run)
         facts = RunFacts(
@@ -115,7 +118,7 @@ class FlowBody(FunctionLike):
         )
         call = None
         if parent is not None:
-            call = Call(self.step_ids, self.__name__, run_id, facts.attempt, parameters=lambda: facts.parameters)
+            call = Call(self.step_ids, self.label, run_id, facts.attempt, parameters=lambda: facts.parameters)
         return Opening(facts, port, lambda run: Active(run, bound, port), parent, call)
 
 
@@ -230,7 +233,9 @@ def _open(opening: Opening) -> Opened:
         if parent and parent_grant:
             drive(after(parent.run, parent_grant, type(error).__name__), parent.port)
         raise
-    return Opened(opening.active(run), body, parent, parent_grant)
+    active = opening.active(run)
+    RUNTIME.opened(active)
+    return Opened(active, body, parent, parent_grant)
 
 
 def _close(opened: Opened, failed: str | None) -> None:
@@ -242,6 +247,7 @@ def _close(opened: Opened, failed: str | None) -> None:
         failed = failed or type(error).__name__
         raise
     finally:
+        RUNTIME.closed(active)
         active.port.flush()
         if opened.parent and opened.parent_grant:
             drive(after(opened.parent.run, opened.parent_grant, failed), opened.parent.port)

@@ -12,11 +12,19 @@ from prefect.flows import Flow
 from prefect.flows import flow as prefect_flow
 
 from govflow.prefect.flow_bodies import FlowBody, flow_body
+from govflow.prefect.hooks import adding, guard_hooks
 from govflow.prefect.options import FlowCopyOptions, FlowOptions, Governance
 from govflow.prefect.runtime import CURRENT
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FLOW_HOOKS: Final = (
+    "on_completion_hooks",
+    "on_failure_hooks",
+    "on_cancellation_hooks",
+    "on_crashed_hooks",
+    "on_running_hooks",
+)
 
 
 class GovernedFlow(Flow[P, R]):
@@ -33,6 +41,7 @@ class GovernedFlow(Flow[P, R]):
         self.governance = governance
         self._copies = {}
         self.fn = flow_body(self.fn)
+        guard_hooks(self, FLOW_HOOKS)
 
     @classmethod
     def adopt(cls, bare: Flow[P, R], governance: Governance) -> GovernedFlow[P, R]:
@@ -50,7 +59,10 @@ class GovernedFlow(Flow[P, R]):
         bare = copy.copy(self)
         if isinstance(self.fn, FlowBody):
             bare.fn = self.fn.fn
-        return type(self).adopt(Flow.with_options(bare, **rest), governance)
+        governed = type(self).adopt(Flow.with_options(bare, **rest), governance)
+        if isinstance(self.fn, FlowBody) and isinstance(governed.fn, FlowBody):
+            governed.fn.origin = self.fn.origin  # the file was read when the first of them was made
+        return governed
 
     def _at_site(self, frame: FrameType) -> GovernedFlow[P, R]:
         """This flow, marked with the subflow step that a call in ``frame`` is."""
@@ -70,6 +82,11 @@ class GovernedFlow(Flow[P, R]):
         return marked
 
     if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
+        on_completion = adding("on_completion_hooks")
+        on_failure = adding("on_failure_hooks")
+        on_cancellation = adding("on_cancellation_hooks")
+        on_crashed = adding("on_crashed_hooks")
+        on_running = adding("on_running_hooks")
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Run the flow. See :meth:`prefect.flows.Flow.__call__`."""

@@ -62,12 +62,24 @@ class Gate:
 
     def wait(self, request: ApprovalRequest, port: PrefectPort) -> ApprovalRequest:
         """Return ``request`` once it is not pending any more."""
+        try:
+            return self._wait(request, port)
+        except Exception:
+            raise
+        except BaseException:
+            # Interrupted, cancelled, told to end: nobody waits any more, so nobody should be asked any more.
+            port.move(request.request_id, RequestState.REVOKED, "the run was interrupted")
+            raise
+
+    def _wait(self, request: ApprovalRequest, port: PrefectPort) -> ApprovalRequest:
         with get_client(sync_client=True) as client:
             standing = _Question(self.flow_run_id, request, port, client)
             while True:
                 current = port.current(request)
-                if current.state is not RequestState.PENDING or port.abandoned(request):
+                if current.state is not RequestState.PENDING:
                     return current
+                if port.abandoned(request):
+                    return port.give_up(request)
                 if self._turn.acquire(timeout=POLL_STORE):
                     try:
                         return standing.stand()
@@ -98,7 +110,8 @@ class _Question:
                 self._lower(current)
                 return current
             if self._port.abandoned(self._request):
-                self._forget()
+                current = self._port.give_up(self._request)
+                self._lower(current)
                 return current
             if time.monotonic() - looked >= POLL_PREFECT:
                 self._look()

@@ -15,8 +15,6 @@ class FunctionLike:
     """Has the name, signature, annotations and code of ``fn``, for all who ask a function about itself."""
 
     fn: Callable[..., Any]
-    __name__: str
-    __qualname__: str
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         functools.update_wrapper(self, fn)  # type: ignore[arg-type] # its subclasses are what is called
@@ -29,6 +27,11 @@ class FunctionLike:
         if name in _OF_FUNCTIONS and "fn" in self.__dict__:
             return getattr(self.fn, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message: partials and callable objects have no name of their own."""
+        return str(getattr(self.fn, "__qualname__", type(self.fn).__qualname__))
 
     def _bind_as(self, other: FunctionLike) -> None:
         """Be the method of the instance that ``other`` is a method of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from govflow.errors import GovflowError, PolicyError, Refused, VocabularyError
 from govflow.governor.port import Port
 from govflow.governor.run import GovernedRun
 from govflow.prefect.binding import Bound, bind
+from govflow.prefect.origins import Origin
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import Settings, load_settings
 from govflow.telemetry import get_logger
@@ -31,6 +33,9 @@ CURRENT: Final[ContextVar[Active | None]] = ContextVar("govflow_active_run", def
 """Set while a governed flow's body runs. Threads that Prefect starts for tasks carry a copy; processes do not."""
 
 
+ENDED: Final = 64  # runs whose hooks may still have to be judged
+
+
 class Runtime:
     """What is made once in a process: settings, policy, store, and a binding for each flow function."""
 
@@ -39,6 +44,8 @@ class Runtime:
         self._workspace: Workspace | None = None
         self._failure: GovflowError | None = None
         self._bound: dict[int, tuple[Any, Any, Bound]] = {}
+        self._open: dict[str, Active] = {}
+        self._ended: OrderedDict[str, Active] = OrderedDict()  # the last few: their hooks are still to come
         self._refused: dict[str, dict[tuple[str, int | None], Refused]] = {}
 
     def workspace(self) -> Workspace:
@@ -65,17 +72,40 @@ class Runtime:
         if workspace is not None:
             workspace.close()
 
+    def opened(self, active: Active) -> None:
+        """A run is open in this process."""
+        with self._lock:
+            self._open[active.run.facts.run_id] = active
+
+    def closed(self, active: Active) -> None:
+        """Its flow's body has ended."""
+        run_id = active.run.facts.run_id
+        with self._lock:
+            self._open.pop(run_id, None)
+            self._ended[run_id] = active
+            while len(self._ended) > ENDED:
+                self._ended.popitem(last=False)
+
+    def known(self, run_id: str) -> Active | None:
+        """The run of that id, if it is open in this process or was until lately."""
+        with self._lock:
+            return self._open.get(run_id) or self._ended.get(run_id)
+
+    def enforcing(self) -> bool:
+        """Whether a run that is enforced is open in this process."""
+        return any(active.run.enforce for active in tuple(self._open.values()))
+
     def refused(self, run_id: str) -> dict[tuple[str, int | None], Refused]:
         """The answers that stand for a run in this process, over the attempts of its flow."""
         with self._lock:
             return self._refused.setdefault(run_id, {})
 
-    def bound(self, fn: Any) -> Bound:
+    def bound(self, fn: Any, origin: Origin) -> Bound:
         """The plan of a flow function, made once for each function object and code."""
         with self._lock:
             known = self._bound.get(id(fn))
             if known is None or known[0] is not fn or known[1] is not getattr(fn, "__code__", None):
-                known = (fn, getattr(fn, "__code__", None), bind(fn))
+                known = (fn, getattr(fn, "__code__", None), bind(fn, origin))
                 self._bound[id(fn)] = known
             return known[2]
 

@@ -8,13 +8,20 @@ ids once and remembers the answer. Positions come from ``co_positions()``, so th
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Final
 
 from govflow.ir.models import Plan
 from govflow.planning.sites import SiteIndex
 
 NOWHERE: frozenset[str] = frozenset()
+
+Position = tuple[str, int, int]
+OUTER: Final[ContextVar[tuple[Position, ...]]] = ContextVar("govflow_outer_site", default=())
+"""Where the task stands whose body runs, innermost call first: a submitted task has no frame of its flow above it."""
 
 
 class Sites:
@@ -26,8 +33,11 @@ class Sites:
         self._files = {os.path.realpath(folder / name): name for name in self._index.files}
         self._names: dict[str, str | None] = {}  # co_filename as the interpreter spells it → name in the plan
         self._flow_code = flow_code
+        self.nesting = _nesting(plan)
         self._direct: dict[tuple[int, int], tuple[CodeType, frozenset[str]]] = {}
-        self._chains: dict[tuple[tuple[int, int], ...], tuple[tuple[CodeType, ...], frozenset[str]]] = {}
+        self._chains: dict[
+            tuple[tuple[Position, ...], tuple[tuple[int, int], ...]], tuple[tuple[CodeType, ...], frozenset[str]]
+        ] = {}
 
     def find(self, frame: FrameType | None) -> frozenset[str]:
         """The planned steps that a call made in ``frame`` may be; empty when it is none."""
@@ -49,27 +59,35 @@ class Sites:
             if frame.f_code is self._flow_code:
                 break
             frame = frame.f_back
-        key = tuple((id(code), at) for code, at in chain)
+        outer = OUTER.get() if frame is None else ()
+        key = (outer, tuple((id(code), at) for code, at in chain))
         known = self._chains.get(key)
         if known is None:
-            known = (tuple(code for code, _ in chain), self._resolve(chain))
+            known = (tuple(code for code, _ in chain), self._resolve(chain, outer))
             self._chains[key] = known
         return known[1]
 
-    def _resolve(self, chain: list[tuple[CodeType, int]]) -> frozenset[str]:
-        positions = []
+    def _resolve(self, chain: list[tuple[CodeType, int]], outer: tuple[Position, ...] = ()) -> frozenset[str]:
+        positions: list[Position] = []
         for code, at in chain:
             name = self._file_of(code)
             end = _call_end(code, at)
             if name is not None and end is not None:
                 positions.append((name, *end))
-        return self._index.resolve(positions) if positions else NOWHERE
+        return self._index.resolve([*positions, *outer]) if positions else NOWHERE
 
     def _file_of(self, code: CodeType) -> str | None:
         filename = code.co_filename
         if filename not in self._names:
             self._names[filename] = self._files.get(os.path.realpath(filename))
         return self._names[filename]
+
+
+def _nesting(plan: Plan) -> Mapping[str, tuple[Position, ...]]:
+    """The sites, innermost first, of the steps below whose call other steps stand."""
+    chains = {s.step_id: tuple((at.file, at.end_line, at.end_column) for at in s.sites) for s in plan.steps if s.sites}
+    below = {chain[:length] for chain in chains.values() for length in range(1, len(chain))}
+    return {step_id: chain[::-1] for step_id, chain in chains.items() if chain in below}
 
 
 def _call_end(code: CodeType, at: int) -> tuple[int, int] | None:

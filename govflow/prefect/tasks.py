@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 from prefect.assets import Asset
 from prefect.tasks import MaterializingTask, Task, TaskOptions
-from prefect.utilities.annotations import unmapped
 
 from govflow.governor.step import may_wait
 from govflow.prefect.bodies import UNMARKED, TaskBody, task_body
+from govflow.prefect.fan_out import sized
+from govflow.prefect.hooks import adding, guard_hooks
 from govflow.prefect.options import Governance, TaskCopyOptions
 from govflow.prefect.runtime import CURRENT
 
 P = ParamSpec("P")
 R = TypeVar("R")
+TASK_HOOKS: Final = (
+    "on_completion_hooks",
+    "on_failure_hooks",
+    "on_running_hooks",
+    "on_commit_hooks",
+    "on_rollback_hooks",
+)
 
 
 class GovernedTask(Task[P, R]):
@@ -37,6 +45,7 @@ class GovernedTask(Task[P, R]):
         self.governance = governance
         self._copies = {}
         self.fn = task_body(self.fn)
+        guard_hooks(self, TASK_HOOKS)
 
     @classmethod
     def adopt(cls, bare: Task[P, R], governance: Governance) -> Self:
@@ -82,6 +91,11 @@ class GovernedTask(Task[P, R]):
         return marked
 
     if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
+        on_completion = adding("on_completion_hooks")
+        on_failure = adding("on_failure_hooks")
+        on_running = adding("on_running_hooks")
+        on_commit = adding("on_commit_hooks")
+        on_rollback = adding("on_rollback_hooks")
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Run the task. See :meth:`prefect.tasks.Task.__call__`."""
@@ -93,7 +107,8 @@ class GovernedTask(Task[P, R]):
 
         def map(self, *args: Any, **kwargs: Any) -> Any:
             """Submit the task once for each element. See :meth:`prefect.tasks.Task.map`."""
-            return Task.map(self._at_site(sys._getframe(1), _fan_out(args, kwargs)), *args, **kwargs)
+            args, kwargs, fan_out = sized(args, kwargs)
+            return Task.map(self._at_site(sys._getframe(1), fan_out), *args, **kwargs)
 
         def apply_async(self, *args: Any, **kwargs: Any) -> Any:
             """Create a run for a task worker. See :meth:`prefect.tasks.Task.apply_async`."""
@@ -117,19 +132,6 @@ class GovernedMaterializingTask(GovernedTask[P, R], MaterializingTask[P, R]):
         governance, rest = self.governance.split(options)
         bare = MaterializingTask.with_options(self._bare(), assets, **rest)
         return type(self).adopt(bare, governance)
-
-
-def _fan_out(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
-    """How many runs a map makes, as far as its arguments tell before they are resolved."""
-    sizes = []
-    for value in (*args, *(v for k, v in kwargs.items() if k not in ("wait_for", "return_state", "deferred"))):
-        if isinstance(value, (unmapped, str, bytes, Mapping)):
-            continue
-        try:
-            sizes.append(len(value))
-        except TypeError:
-            continue
-    return max(sizes, default=None)
 
 
 @overload

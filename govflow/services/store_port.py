@@ -145,8 +145,10 @@ class StorePort:
         """Ask the store until the request is decided or due."""
         while True:
             current = self.current(request)
-            if current.state is not RequestState.PENDING or self.abandoned(request):
+            if current.state is not RequestState.PENDING:
                 return current
+            if self.abandoned(request):
+                return self.give_up(request)
             time.sleep(POLL_SECONDS)
 
     def abandon(self, request_id: str) -> None:
@@ -156,6 +158,11 @@ class StorePort:
     def abandoned(self, request: ApprovalRequest) -> bool:
         """Whether nobody waits for a request any more."""
         return request.request_id in self._abandoned
+
+    def give_up(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Withdraw a request that nobody waits for."""
+        self.move(request.request_id, RequestState.REVOKED, "nobody waits for it any more")
+        return self.current(request)
 
     def current(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request as it stands; closed as expired when its time is over."""

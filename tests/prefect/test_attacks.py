@@ -1,0 +1,211 @@
+"""What somebody may try, or what goes wrong by itself, beside the pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from govflow.errors import ApprovalDenied, Denied, Unbound, Unplanned
+from govflow.store import Store
+from tests.prefect.conftest import POLICY, Home
+from tests.prefect.people import Background, pending, vote
+
+HEAD = """
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from govflow.prefect import flow, task
+
+RAN = []
+
+@task(action="data:delete", resource="table://rows")
+def purge(rows):
+    RAN.append(rows)
+    return rows
+"""
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    home.configure(policy=POLICY, mode="enforce")
+    with home.store() as store:
+        yield store
+
+
+def test_a_retry_with_other_parameters_asks_again(home: Home, store: Store) -> None:
+    module = home.load(
+        HEAD
+        + """
+@task(action="data:delete", resource="table://rows", retries=1)
+def grow(ids):
+    RAN.append(list(ids))
+    ids.extend([7, 8])
+    raise RuntimeError("connection lost")
+
+@flow
+def f():
+    return grow([1])
+"""
+    )
+    run = Background(module.f)
+    (first,) = pending(store)
+    vote(store, first, "bob")
+    (second,) = pending(store)
+    assert second.summary["parameters"] == {"ids": [1, 7, 8]}
+    assert "parameters" in second.reason
+    vote(store, second, "bob", "deny")
+    with pytest.raises(ApprovalDenied):
+        run.join()
+    assert module.RAN == [[1]]
+
+
+def test_the_function_of_a_task_in_a_plain_thread_is_stopped(home: Home, store: Store) -> None:
+    module = home.load(
+        HEAD
+        + """
+@task
+def spread():
+    with ThreadPoolExecutor(1) as pool:
+        return list(pool.map(getattr(purge, "fn"), [1, 2]))
+
+@flow
+def f():
+    return spread()
+"""
+    )
+    with pytest.raises(Unplanned):
+        module.f()
+    assert module.RAN == []
+
+
+def test_hooks_are_steps_and_what_they_call_is_governed(home: Home, store: Store) -> None:
+    module = home.load(
+        HEAD
+        + """
+TOLD = []
+
+def told(fl, run, state):
+    TOLD.append(state.name)
+
+def sneaky(fl, run, state):
+    getattr(purge, "fn")("hook")
+
+@flow(on_completion=[told, sneaky])
+def f():
+    return 1
+
+@f.on_failure
+def failed(fl, run, state):
+    TOLD.append("failed")
+"""
+    )
+    assert module.f() == 1
+    assert module.TOLD == ["Completed"]
+    assert module.RAN == []
+    events = [(e["event"], e["step_id"]) for e in home.events() if "told" in str(e.get("step_id"))]
+    assert [event for event, _ in events] == ["step.intent", "step.outcome"]
+
+
+def test_a_file_that_changed_after_the_import_is_stopped(home: Home, store: Store) -> None:
+    source = HEAD + '\nTABLE = "safe"\n\n@task\ndef show():\n    return TABLE\n\n@flow\ndef f():\n    return show()\n'
+    module = home.load(source.replace('"safe"', '"EVIL"'))
+    home.write("project_flow.py", source)  # same columns: no code object tells the two apart
+    with pytest.raises(Unbound, match="changed after it was imported"):
+        module.f()
+
+
+@pytest.mark.parametrize("mode", ["observe", "enforce"])
+def test_ordinary_code_is_not_stopped(home: Home, mode: str) -> None:
+    home.configure(policy=POLICY, mode=mode)
+    module = home.load(
+        HEAD
+        + """
+def timed(fn):
+    @functools.wraps(fn)
+    def wrapper(*args, **kwargs):
+        return fn(*args, **kwargs)
+    return wrapper
+
+def add(a, b):
+    return a + b
+
+class Twice:
+    def __call__(self, x):
+        return 2 * x
+
+part = task(functools.partial(add, b=10), name="part")
+twice = task(Twice(), name="twice")
+
+@task
+@timed
+def wrapped(x):
+    return x + 1
+
+@task
+def safe(x):
+    return x
+
+@task
+def outer(x):
+    return safe(x)
+
+@flow
+@timed
+def inner(x):
+    return safe(x)
+
+@flow
+def f():
+    return [wrapped(1), outer.submit(1).result(), outer(2), inner(3), [safe, wrapped][1](4)]
+
+@flow
+def g():
+    return [part(1), twice(2)]
+"""
+    )
+    assert module.f() == [2, 1, 2, 3, 5]
+    if mode == "observe":
+        assert module.g() == [11, 4]
+
+
+MANY = POLICY.replace(
+    "  rules:\n",
+    "  rules:\n    - {name: no-bulk, effect: deny, actions: ['data:*'], conditions: {step.records: {gt: 100}}, priority: 1}\n",
+)
+
+
+@pytest.mark.covers("S5-20")
+@pytest.mark.parametrize("flow", ["listed", "piped", "iterated"])
+def test_the_size_of_a_map_is_counted_when_it_runs(home: Home, flow: str) -> None:
+    home.configure(policy=MANY, mode="enforce")
+    module = home.load(
+        HEAD
+        + """
+@task(action="data:load", resource="table://rows")
+def write(x):
+    RAN.append(x)
+
+@task
+def ids(n):
+    return list(range(n))
+
+@flow
+def listed(n):
+    write.map(list(range(n))).result()
+
+@flow
+def piped(n):
+    write.map(ids.submit(n)).result()
+
+@flow
+def iterated(n):
+    write.map(iter(range(n))).result()
+"""
+    )
+    getattr(module, flow)(100)
+    assert len(module.RAN) == 100
+    module.RAN.clear()
+    with pytest.raises(Denied, match="no-bulk"):
+        getattr(module, flow)(101)
+    assert module.RAN == []
