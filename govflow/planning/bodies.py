@@ -8,13 +8,17 @@ names is only named: it is a step with a digest of its own.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from govflow.errors import SourceError
+from govflow.planning.clues import Clues, clues_of
+from govflow.planning.imports import active_statements, imported_modules
 from govflow.planning.machine import Machine
 from govflow.planning.members import class_member
 from govflow.planning.modules import SourceModule
-from govflow.planning.normal_form import Form, Normal, digest, normalise
+from govflow.planning.normal_form import Form, Normal, digest, docstrings, normalise, parameters, unquoted
+from govflow.planning.options import Option
 from govflow.planning.values import (
     BoundFunction,
     ClassValue,
@@ -24,6 +28,7 @@ from govflow.planning.values import (
     Instance,
     ModuleRef,
     Partial,
+    PastTask,
     TaskValue,
     Value,
 )
@@ -37,7 +42,9 @@ class Bodies:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._normals: dict[int, Normal] = {}
-        self._digests: dict[tuple[int, str], str] = {}
+        # The function is held: two closures of one definition are two functions, told apart by the id of their scope.
+        self._digests: dict[tuple[int, int, str], tuple[str, Function]] = {}
+        self.touched: dict[str, None] = {}  # files that a body imports
 
     def digest_of(self, value: Value, role: str) -> str:
         """``sha256:`` digest of a callable. ``role`` is what it is to the plan: flow, task or helper."""
@@ -45,23 +52,52 @@ class Bodies:
         if isinstance(value, BoundFunction):
             value = value.function
         if isinstance(value, Function):
-            known = self._digests.get((id(value.node), role))
+            key = (id(value.node), id(value.scope), role)
+            known = self._digests.get(key)
             if known is None:
                 self._machine.use(value, role)
-                reading = _Reading(self._machine, self._normals)
+                reading = self._reading()
                 reading.function(value)
-                known = self._digests[(id(value.node), role)] = digest(reading.document())
-            return known
+                known = self._digests[key] = (digest(reading.document()), value)
+            return known[0]
         return digest(self._other(value, role))
+
+    def with_options(self, code: str, options: tuple[Option, ...]) -> str:
+        """A digest of code together with the options that decide whether and how it runs."""
+        if not options:
+            return code
+        found = []
+        for option in sorted(options, key=lambda item: item.name):
+            reading = self._reading()
+            reading.expression(option.module, option.value)
+            found.append([option.name, reading.document()])
+        return digest(["with options", code, found])
+
+    def with_imports(self, code: str, paths: Iterable[str]) -> str:
+        """A digest of code together with what runs when these files and those that they import are imported.
+
+        Every body of the flow must have been read before: imports inside bodies count.
+        """
+        reading, acting = self._reading(), False
+        for module in imported_modules(self._machine, [*paths, *self.touched]):
+            for statement in active_statements(self._machine, module):
+                reading.statement(module, statement)
+                acting = True
+        return digest(["with imports", code, reading.document()]) if acting else code
+
+    def _reading(self) -> _Reading:
+        return _Reading(self._machine, self._normals, self.touched)
 
     def _other(self, value: Value, role: str) -> Form:
         match value:
             case TaskValue(fn=fn) | FlowValue(fn=fn) | Partial(target=fn):
                 return ["of", self.digest_of(fn, role)]
+            case PastTask(runnable=runnable):
+                return ["of", self.digest_of(runnable.fn, role)]
             case External(dotted=dotted):
                 return ["external", dotted]
             case ClassValue() as cls:
-                reading = _Reading(self._machine, self._normals)
+                reading = self._reading()
                 reading.whole_class(cls)
                 return reading.document()
             case Instance(cls=cls):
@@ -72,21 +108,26 @@ class Bodies:
 class _Reading:
     """One body with its definitions."""
 
-    def __init__(self, machine: Machine, normals: dict[int, Normal]) -> None:
+    def __init__(self, machine: Machine, normals: dict[int, Normal], touched: dict[str, None]) -> None:
         self._machine = machine
         self._normals = normals
+        self._touched = touched
         self._numbers: dict[object, int] = {}
+        self._nodes: list[ast.AST] = []
+        self._docs = False
         self._definitions: list[list[Any]] = []
         self._starred: set[str] = set()
         self._followed: set[tuple[str, str]] = set()
 
     def document(self) -> Form:
-        """The body is the first definition."""
-        return ["body", self._definitions]
+        """The body is the first definition. Docstrings count where one of them is read."""
+        if not self._docs:
+            return ["body", self._definitions]
+        return ["body", self._definitions, [text for node in self._nodes for text in docstrings(node)]]
 
     def function(self, function: Function) -> int:
         """Define a function; its enclosing functions too, if it reads their names."""
-        key = id(function.node)
+        key = (id(function.node), id(function.scope))
         if key in self._numbers:
             return self._numbers[key]
         number, entry = self._open(key)
@@ -96,9 +137,10 @@ class _Reading:
             names[dotted] = self._name(function, dotted)
         if function.owner is not None:
             names.update(self._members(function, function.owner))
-        self._close(entry, normal, names, function.module)
+        names.update(self._annotations(function))
+        self._close(entry, normal, names, function.module, function.node)
         if function.decorators:
-            entry.append([self._statement(function.module, node) for node in function.decorators])
+            entry.append([self.statement(function.module, node) for node in function.decorators])
         if number:
             self._machine.use(function, "helper")
         return number
@@ -111,7 +153,8 @@ class _Reading:
         number, entry = self._open(key)
         normal = self._normal(cls.node)
         names = {dotted: self.global_name(cls.module, dotted) for dotted in normal.free}
-        self._close(entry, normal, names, cls.module)
+        self._close(entry, normal, names, cls.module, cls.node)
+        self._decorators(entry, cls.module, cls.node)
         for member in cls.members.values():
             if isinstance(member, Function):
                 self._machine.use(member, "helper")
@@ -123,9 +166,69 @@ class _Reading:
         self._definitions.append(entry)
         return number, entry
 
-    def _close(self, entry: list[Any], normal: Normal, names: dict[str, Explained], module: SourceModule) -> None:
+    def _close(
+        self, entry: list[Any], normal: Normal, names: dict[str, Explained], module: SourceModule, node: ast.AST
+    ) -> None:
         imported = [[token, self._import(module, level, dotted, name)] for token, level, dotted, name in normal.imports]
         entry.extend((normal.form, names, imported))
+        self._nodes.append(node)
+        clues = clues_of(node, module)
+        if clues:
+            self._docs = self._docs or clues.docs
+            entry.append(["clues", *self._explained(clues, module)])
+
+    def _explained(self, clues: Clues, module: SourceModule) -> Iterator[Explained]:
+        for name in clues.modules:
+            yield ["module", name, self._imported(module, 0, name, "")]
+        if clues.own_module:
+            yield ["own module", self._whole_module(module)]
+        written = {clue.name for clue in clues.files if clue.writes}
+        for clue in clues.files:
+            if clue.name not in written:
+                yield self._file(module, clue.name, clue.line)
+
+    def _file(self, module: SourceModule, name: str, line: int) -> Explained:
+        try:
+            text = self._machine.graph.data(module.path, name)
+        except SourceError as error:
+            text, why = None, error.message
+        else:
+            why = f"{name} is opened and is not a file of the repository"
+        if text is None:
+            self._machine.find("file-not-read", f"{why}: what it holds is no part of the plan", module.path, line)
+            return ["file", name]
+        return ["file", name, digest(["text", text])]
+
+    def _whole_module(self, module: SourceModule) -> int:
+        """Define all names of a module: it is used as a value, so any of them may be read."""
+        key = ("module", module.path)
+        if key in self._numbers:
+            return self._numbers[key]
+        number, entry = self._open(key)
+        names = {
+            name: self.global_name(module, name)
+            for name, statements in module.bindings.items()
+            if not all(isinstance(item, ast.Import) for item in statements)
+        }
+        stars = [self._imported(module, star.level, star.module or "", "") for star in module.stars]
+        entry.extend(("module", names, stars))
+        return number
+
+    def _annotations(self, function: Function) -> dict[str, Explained]:
+        """What of the repository the annotations of the parameters name: pydantic runs it on what is given."""
+        found: dict[str, Explained] = {}
+        for item in parameters(function.node.args):
+            if item.annotation is None:
+                continue
+            for dotted in self._normal(unquoted(item.annotation)).free:
+                explained = self._name(function, dotted)
+                if _is_inside(explained):
+                    found[f": {dotted}"] = explained
+        return found
+
+    def _decorators(self, entry: list[Any], module: SourceModule, node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
+            entry.append([self.statement(module, item) for item in node.decorator_list])
 
     def _normal(self, node: ast.AST) -> Normal:
         known = self._normals.get(id(node))
@@ -162,6 +265,8 @@ class _Reading:
         first, _, rest = dotted.partition(".")
         statements = module.bindings.get(first)
         if not statements:
+            if first == "__doc__":
+                return ["doc", ast.get_docstring(module.tree)]
             return self._from_star(module, dotted)
         explained = [self._binding(module, statement, first, rest) for statement in statements]
         return explained[0] if len(explained) == 1 else ["several", explained]
@@ -200,7 +305,7 @@ class _Reading:
                     if (alias.asname or alias.name) == name:
                         inner = f"{alias.name}.{rest}" if rest else alias.name
                         return self._imported(module, level, base or "", inner)
-        return self._statement(module, statement)
+        return self.statement(module, statement)
 
     def _definition(
         self,
@@ -214,21 +319,29 @@ class _Reading:
         if isinstance(value, TaskValue | FlowValue):
             if rest.partition(".")[0] == "fn" and isinstance(value.fn, Function):
                 return ["fn", self.function(value.fn)]
+            if rest in ("__doc__", "description") and isinstance(value.fn, Function):
+                return ["doc", docstrings(value.fn.node)[:1]]
             return _named(value)
         if isinstance(value, Function) and value.node is statement:
             return self.function(value)
         if isinstance(value, ClassValue) and value.node is statement:
             return self.whole_class(value)
-        return self._statement(module, statement)
+        return self.statement(module, statement)
 
-    def _statement(self, module: SourceModule, statement: ast.AST) -> Explained:
+    def expression(self, module: SourceModule, node: ast.expr) -> Explained:
+        """Define an expression of a module's top level."""
+        return self.statement(module, node)
+
+    def statement(self, module: SourceModule, statement: ast.AST) -> Explained:
+        """Define a statement or an expression of a module's top level, decorators included."""
         key = id(statement)
         if key in self._numbers:
             return self._numbers[key]
         number, entry = self._open(key)
         normal = self._normal(statement)
         names = {dotted: self.global_name(module, dotted) for dotted in normal.free}
-        self._close(entry, normal, names, module)
+        self._close(entry, normal, names, module, statement)
+        self._decorators(entry, module, statement)
         return number
 
     def _import(self, module: SourceModule, level: int, dotted: str, name: str | None) -> Explained:
@@ -248,6 +361,8 @@ class _Reading:
         return self._member(found, rest)
 
     def _member(self, found: ModuleRef, rest: str) -> Explained:
+        if found.path is not None:
+            self._touched[found.path] = None
         while rest:
             first, _, more = rest.partition(".")
             explained = self._of_top_level(found, first, rest)
@@ -255,9 +370,21 @@ class _Reading:
                 return explained
             inner = self._machine.graph.submodule(found, first)
             if inner is None:
-                return ["missing", rest]
+                return self._missing(found, rest)
             found, rest = inner, more
-        return ["module"]
+        try:
+            return ["module"] if found.path is None else ["module", self._whole_module(self._load(found.path))]
+        except SourceError:
+            return ["broken"]
+
+    def _missing(self, found: ModuleRef, rest: str) -> Explained:
+        if found.path is not None and "__getattr__" in self._load(found.path).bindings:
+            return ["made", rest, self.global_name(self._load(found.path), "__getattr__")]
+        return ["missing", rest]
+
+    def _load(self, path: str) -> SourceModule:
+        self._touched[path] = None
+        return self._machine.graph.load(path)
 
     def _of_top_level(self, found: ModuleRef, first: str, rest: str) -> Explained | None:
         key = (found.path or "", first)
@@ -269,7 +396,7 @@ class _Reading:
             return ["broken"]
         self._followed.add(key)
         try:
-            if first in module.bindings:
+            if first in module.bindings or first == "__doc__":
                 return self.global_name(module, rest)
             starred = self._from_star(module, rest) if module.stars else ["global"]
             return None if starred == ["global"] else starred
@@ -289,6 +416,11 @@ class _Reading:
                 if member is not None:
                     found[f"self.{node.attr}"] = self._enclosed(member)
         return found
+
+
+def _is_inside(explained: Explained) -> bool:
+    """Whether an explanation leads to a definition of the repository."""
+    return isinstance(explained, int) or (isinstance(explained, list) and any(map(_is_inside, explained)))
 
 
 def _named(value: TaskValue | FlowValue) -> Explained:

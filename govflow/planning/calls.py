@@ -11,7 +11,8 @@ from govflow.planning.containers import call_container_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, iterate
 from govflow.planning.normal_form import digest, is_generator
-from govflow.planning.options import Hook, Options, read_options
+from govflow.planning.options import Hook, Option, Options, read_options
+from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope
 from govflow.planning.spread import spread
@@ -32,23 +33,25 @@ from govflow.planning.values import (
     HookPoint,
     Instance,
     Method,
+    ModuleRef,
     Origin,
     Partial,
+    PastTask,
     TaskValue,
     Value,
     deps_of,
     holds_callable,
     join,
     parts,
-    runnable_in,
 )
-from govflow.planning.vocabulary import CALL_METHODS, ROUTE_METHODS
+from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, RUNNING_OPTIONS
 
 _DEEPEST = 40  # helpers inside helpers
 _MOST_INLINED = 60_000
 _MOST_INLINED_AT_IMPORT = 3_000
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 UNRESOLVED = "unresolved"
+PAST_ITS_TASK = "called past its task"
 
 
 def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Value:
@@ -63,6 +66,8 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
             return inline(machine, function, given, node)
         case BoundFunction(function=function, receiver=receiver):
             return inline(machine, function, given.before(receiver), node)
+        case PastTask(runnable=runnable):
+            return _call_past(machine, runnable, given, node)
         case Method() as method:
             return _call_method(machine, method, given, node)
         case Partial(target=inner, positional=positional, keywords=keywords):
@@ -101,6 +106,11 @@ def make_runnable(
     if given.rest:
         report("option-not-constant", f"options of the {kind} are spread from something that cannot be read")
     read = read_options(given.keywords, kind, options, report)
+    if machine.frame.qualname == "" and isinstance(node, ast.Call):
+        # Inside a function the digest of that function holds them.
+        running = [item for item in node.keywords if item.arg is None or item.arg in RUNNING_OPTIONS]
+        added = [Option(item.arg or "**", item.value, machine.frame.module) for item in running]
+        read = replace(read, running=(*read.running, *added))
     if function is None or (isinstance(function, Constant) and function.value is None):
         return Decorator("task" if kind == "task" else "flow", read)
     if isinstance(function, Choice):
@@ -109,13 +119,26 @@ def make_runnable(
 
 
 def _runnable(kind: str, function: Value, options: Options) -> Value:
+    if isinstance(function, PastTask):
+        function = function.runnable
     if isinstance(function, TaskValue | FlowValue):
         function = function.fn
     return TaskValue(function, options) if kind == "task" else FlowValue(function, options)
 
 
-def run(machine: Machine, runnable: TaskValue | FlowValue, how: str, given: Arguments, node: ast.AST) -> Value:
-    """Call, submit, map or delay a task; call a subflow."""
+def run(
+    machine: Machine,
+    runnable: TaskValue | FlowValue,
+    how: str,
+    given: Arguments,
+    node: ast.AST,
+    *,
+    handed_over: bool = False,
+) -> Value:
+    """Call, submit, map or delay a task; call a subflow. Handed over: other code makes the call, as often as it likes.
+
+    The step stands where the task is handed over, with no arguments of its own.
+    """
     waited = given.keywords.get("wait_for")
     passed = given.without("wait_for", "return_state", "deferred")
     if how == "apply_async":
@@ -132,13 +155,13 @@ def run(machine: Machine, runnable: TaskValue | FlowValue, how: str, given: Argu
         StepKind.TASK if is_task else StepKind.SUBFLOW,
         callee,
         runnable.options,
-        ("task:execute", "python", f"task://{where}") if is_task else ("flow:execute", "prefect", f"flow://{where}"),
+        _defaults(runnable, where),
         lambda: code_of(machine, runnable),
         data=passed.deps(),
         order=order,
-        parameters=tuple(bound),
-        constants=literals(bound, mapped=mapped),
-        many=mapped or runnable.wrapped,
+        parameters=() if handed_over else tuple(bound),
+        constants={HANDED_OVER: [callee]} if handed_over else literals(bound, mapped=mapped),
+        many=mapped or runnable.wrapped or handed_over,
     )
     if place is None:
         if machine.frame.qualname == "":
@@ -152,6 +175,32 @@ def run(machine: Machine, runnable: TaskValue | FlowValue, how: str, given: Argu
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
     return Data(frozenset((number,)), Origin.STEP)
+
+
+def _defaults(runnable: TaskValue | FlowValue, where: str) -> tuple[str, str, str]:
+    if isinstance(runnable, TaskValue):
+        return "task:execute", "python", f"task://{where}"
+    return "flow:execute", "prefect", f"flow://{where}"
+
+
+def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:
+    """``some_task.fn(...)``: a step with what the task declares; nothing sees it at run time. Its body is followed."""
+    callee, where = described(machine, runnable.fn)
+    place = machine.record(
+        node,
+        StepKind.UNRESOLVED,
+        callee,
+        runnable.options,
+        _defaults(runnable, where),
+        lambda: code_of(machine, runnable),
+        data=given.deps(),
+        optional=True,  # no call of it is seen, so nothing can prove that it ran
+        reason=f"{callee} is {PAST_ITS_TASK}, where it cannot be stopped",
+    )
+    result = call(machine, runnable.fn, given, node)
+    if place is None or place.draft is None:
+        return result
+    return join((result, Data(frozenset((place.draft.number,)), Origin.STEP)))
 
 
 def _of_apply_async(machine: Machine, given: Arguments) -> Arguments:
@@ -177,6 +226,8 @@ def described(machine: Machine, fn: Value) -> tuple[str, str]:
             return machine.label(function), f"{function.module.stem}/{function.qualname}"
         case Partial(target=target):
             return described(machine, target)
+        case PastTask(runnable=runnable):
+            return described(machine, runnable.fn)
         case External(dotted=dotted):
             return dotted, dotted.replace(".", "/")
         case ClassValue(qualname=qualname, module=module):
@@ -188,7 +239,7 @@ def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
     """Digest of what a task's body does, or the hash of a subflow's own plan."""
     if isinstance(runnable, FlowValue):
         return machine.subflow_code(runnable, machine)
-    return machine.bodies.digest_of(runnable.fn, "task")
+    return machine.bodies.with_options(machine.bodies.digest_of(runnable.fn, "task"), runnable.options.running)
 
 
 # helpers
@@ -266,7 +317,8 @@ def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> 
         for draft in frame.place.drafts():
             draft.many = True
     if frame.yields:
-        return Container([join(frame.yields)], exact=False)
+        swallows = not isinstance(function.node, ast.Lambda) and yield_is_caught(function.node.body)
+        return Container([join(frame.yields)], exact=False, swallows=swallows)
     return join(frame.returns) if frame.returns else NONE
 
 
@@ -324,7 +376,7 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
             return unresolved(machine, node, f".{name} is called on something that is given at run time", given)
         case Data(deps=deps, origin=origin):
             if name not in _LOGGING:
-                escape(machine, f".{name} of an object from outside the repository", given, node)
+                deps |= escape(machine, f".{name} of an object from outside the repository", given, node)
             kept = origin if origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
             return Data(deps | given.deps(), kept)
     return Data(deps_of(receiver) | given.deps())
@@ -342,7 +394,9 @@ def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) ->
 
 
 def _call_unknown(machine: Machine, name: str, given: Arguments, node: ast.AST, deps: Deps) -> Value:
-    escape(machine, name or "code that cannot be read", given, node)
+    deps |= escape(machine, name or "code that cannot be read", given, node)
+    if any(isinstance(value, ModuleRef) for value in given.values()):
+        return Data(deps | given.deps(), Origin.HIDDEN, "a name of a module is looked up by code that cannot be read")
     return Data(deps | given.deps(), Origin.EXTERNAL)
 
 
@@ -363,18 +417,31 @@ def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments) -
     return Data(deps | given.deps(), Origin.STEP)
 
 
-def escape(machine: Machine, where: str, given: Arguments, node: ast.AST) -> None:
-    """Follow what is handed to code outside the repository, which may call it, any number of times."""
+def escape(machine: Machine, where: str, given: Arguments, node: ast.AST) -> Deps:
+    """Follow what is handed to code outside the repository, which may call it, any number of times.
+
+    Returns:
+        The steps that are handed over themselves: what the other code returns may come from them.
+    """
+    found: Deps = NO_DEPS
     if machine.recorder is None or machine.frame.place is None:
-        return
+        return found
     for value in given.values():
         if isinstance(value, Constant | Data):
             continue
-        runnable = runnable_in(value)
-        if runnable is not None:
-            callee, _ = described(machine, runnable.fn)
-            unresolved(machine, node, f"{callee} is handed to {where}, which may call it", Arguments())
         for part in parts(value):
-            if isinstance(part, Function | BoundFunction):
+            if isinstance(part, TaskValue | FlowValue | PastTask):
+                found |= hand_over(machine, part, given.deps(), node)
+            elif isinstance(part, Function | BoundFunction):
                 with machine.repeatedly():
                     call(machine, part, Arguments(rest=[Data(given.deps())]), node)
+    return found
+
+
+def hand_over(machine: Machine, runnable: TaskValue | FlowValue | PastTask, deps: Deps, node: ast.AST) -> Deps:
+    """Record that other code is given a task or flow and may call it, any number of times. Returns its step."""
+    given = Arguments(rest=[Data(deps)])
+    with machine.repeatedly():
+        if isinstance(runnable, PastTask):
+            return deps_of(_call_past(machine, runnable.runnable, given, node))
+        return deps_of(run(machine, runnable, "__call__", given, node, handed_over=True))

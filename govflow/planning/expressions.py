@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from govflow.planning.calls import call
 from govflow.planning.machine import EXPRESSIONS, Machine
-from govflow.planning.members import attribute, element, iterate
+from govflow.planning.members import attribute, element, iterate, loaded_module
 from govflow.planning.scopes import Scope
 from govflow.planning.spread import evaluate_arguments
 from govflow.planning.values import (
@@ -17,6 +17,7 @@ from govflow.planning.values import (
     Constant,
     Container,
     Data,
+    External,
     Function,
     Instance,
     ModuleRef,
@@ -107,6 +108,10 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
 @_reads(ast.Subscript)
 def _subscript(machine: Machine, node: ast.Subscript) -> Value:
     owner = machine.evaluate(node.value)
+    if isinstance(owner, External) and owner.dotted == "sys.modules":
+        if isinstance(node.slice, ast.Name) and node.slice.id == "__name__":
+            return ModuleRef(machine.frame.module.path, None, machine.frame.module.stem)
+        return loaded_module(machine, machine.evaluate(node.slice))
     return element(machine, owner, machine.evaluate(node.slice))
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
+from dataclasses import replace
 
 from govflow.ir.models import CallSite, Multiplicity, Step, StepKind
-from govflow.planning.calls import described
+from govflow.planning.arguments import Arguments
+from govflow.planning.calls import call, described
 from govflow.planning.machine import Machine
 from govflow.planning.options import Hook
-from govflow.planning.recorder import position_of
-from govflow.planning.values import Choice, Data, FlowValue, Function, TaskValue, Value
+from govflow.planning.recorder import Recorder, position_of
+from govflow.planning.values import (
+    NO_DEPS,
+    BoundFunction,
+    Choice,
+    Data,
+    FlowValue,
+    Function,
+    Origin,
+    PastTask,
+    TaskValue,
+    Value,
+)
 
 
 def hook_steps(machine: Machine, flow: FlowValue, used: Iterable[TaskValue]) -> list[Step]:
@@ -32,6 +46,34 @@ def hook_steps(machine: Machine, flow: FlowValue, used: Iterable[TaskValue]) -> 
                 counts[base] = counts.get(base, 0) + 1
                 steps.append(_hook_step(machine, value, f"{base}#{counts[base]}", callee, where))
     return steps
+
+
+def follow_hooks(machine: Machine, flow: FlowValue, recorder: Recorder) -> None:
+    """Record what hooks call past its task. A task that a hook *calls* has no step: it is stopped at run time."""
+    seen: set[int] = set()
+    machine.past_only = True
+    owners: list[TaskValue | FlowValue] = [flow, *recorder.hooked]
+    for owner in owners:
+        of = "" if isinstance(owner, FlowValue) else described(machine, owner.fn)[0]
+        for hook in owner.options.hooks:
+            for value in _flat(machine, hook):
+                function = value.function if isinstance(value, BoundFunction) else value
+                if not isinstance(function, Function | PastTask) or id(value) in seen:
+                    continue
+                seen.add(id(value))
+                _follow(machine, value, f"{of}@{hook.kind}", recorder)
+    machine.past_only = False
+
+
+def _follow(machine: Machine, value: Value, label: str, recorder: Recorder) -> None:
+    inner = value.function if isinstance(value, BoundFunction) else value
+    node: ast.AST = inner.node if isinstance(inner, Function) else ast.Pass()
+    frame = machine.frame
+    place = recorder.root.child(("hook",), label, machine.site(node))
+    machine.frame = replace(frame, place=place)
+    with machine.maybe():
+        call(machine, value, Arguments(rest=[Data(NO_DEPS, Origin.EXTERNAL)]), node)
+    machine.frame = frame
 
 
 def _flat(machine: Machine, hook: Hook) -> list[Value]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from govflow.ir.models import StepKind
 from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
-from govflow.planning.calls import call, escape, make_runnable, unresolved
+from govflow.planning.calls import call, escape, hand_over, make_runnable, unresolved
 from govflow.planning.machine import Machine, constant_of
-from govflow.planning.members import attribute, iterate
+from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
 from govflow.planning.values import (
@@ -21,14 +21,17 @@ from govflow.planning.values import (
     Container,
     Data,
     External,
+    FlowValue,
     Instance,
     ModuleRef,
     Origin,
     Partial,
+    PastTask,
+    TaskValue,
     Value,
     deps_of,
     join,
-    runnable_in,
+    parts,
 )
 
 
@@ -56,14 +59,20 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return _import_module(machine, given)
     if dotted == "functools.wraps":
         return External(dotted)
+    if dotted in words.SWALLOWING:
+        return External(f"{dotted}{words.MADE}")
+    if dotted == "sys.modules.get":
+        return loaded_module(machine, given.first())
     if last == "with_options":
         return Data(NO_DEPS, Origin.HIDDEN, f"{package} is not in the repository and seems to be a task or flow")
     if last in words.ROUTE_METHODS:
         return unresolved(machine, node, f"{package} is not in the repository and seems to be a task", given)
     if dotted.startswith(words.COLLECTION_PREFIX) and last.islower():
         return unresolved(machine, node, f"{dotted} is not in the repository and may be a task", given)
-    escape(machine, dotted, given, node)
-    return Data(given.deps(), Origin.EXTERNAL)
+    deps = escape(machine, dotted, given, node)
+    if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef) for value in given.values()):
+        return Data(deps, Origin.HIDDEN, f"the names of a module are looked up by {dotted}")
+    return Data(deps | given.deps(), Origin.EXTERNAL)
 
 
 def _call_engine(machine: Machine, dotted: str, last: str, given: Arguments, node: ast.AST) -> Value:
@@ -120,6 +129,8 @@ _Builtin = Callable[[Machine, str, Arguments, ast.AST], Value]
 def _same_items(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
     for value in given.keywords.values():
         escape(machine, name, Arguments([value]), node)  # sorted(key=...)
+    if name == "iter" and len(given.positional) > 1:
+        return Data(given.deps() | escape(machine, name, Arguments(given.positional[:1]), node), Origin.EXTERNAL)
     first = given.first() if given.positional else Container([])
     if isinstance(first, Container):
         items = first.items if first.keys is None else first.keys
@@ -131,19 +142,24 @@ def _map(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
     if not given.positional:
         return Data(given.deps())
     function, sources = given.positional[0], given.positional[1:]
-    escape(machine, f"the builtin {name}", Arguments([_only_runnable(function)]), node)
     items = [iterate(machine, source) for source in sources]
-    with machine.repeatedly():
-        result = join(items) if _runs_step(function) else call(machine, function, Arguments(items), node)
+    given_away = [part for part in parts(function) if isinstance(part, TaskValue | FlowValue | PastTask)]
+    if given_away:
+        deps = NO_DEPS.union(*(hand_over(machine, part, deps_of(*items), node) for part in given_away))
+        result: Value = Data(deps, Origin.STEP)
+    else:
+        with machine.repeatedly():
+            result = call(machine, function, Arguments(items), node)
     return Container([join(items) if name == "filter" else result], exact=False)
 
 
-def _runs_step(value: Value) -> bool:
-    return runnable_in(value) is not None
-
-
-def _only_runnable(value: Value) -> Value:
-    return value if _runs_step(value) else Data()
+def _extreme(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    key = given.keywords.get("key")
+    if key is not None:
+        escape(machine, name, Arguments([key]), node)
+    if len(given.positional) > 1:
+        return join(given.positional)
+    return join((iterate(machine, given.first()), given.keywords.get("default")))
 
 
 def _zip(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
@@ -194,7 +210,7 @@ def _getattr(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Va
 
 
 def _name_table(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
-    if name == "vars" and given.positional:
+    if name == "vars" and given.positional and isinstance(given.positional[0], Data | Constant | Container | External):
         return Data(given.deps())
     return Data(NO_DEPS, Origin.HIDDEN, f"the name is looked up in {name}()")
 
@@ -218,6 +234,8 @@ _BUILTINS: dict[str, _Builtin] = {
     **dict.fromkeys(words.CODE_RUNNERS, _run_code),
     "map": _map,
     "filter": _map,
+    "max": _extreme,
+    "min": _extreme,
     "zip": _zip,
     "enumerate": _enumerate,
     "next": _next,

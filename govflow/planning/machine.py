@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from govflow.errors import SourceError
 from govflow.ir.models import EdgeKind, Finding, StepKind
 from govflow.planning.modules import ModuleGraph, SourceModule
-from govflow.planning.options import Options
+from govflow.planning.options import Option, Options
 from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
 from govflow.planning.scopes import Scope
 from govflow.planning.values import (
@@ -81,6 +81,12 @@ class CodeReader(Protocol):
     def digest_of(self, value: Value, role: str) -> str:
         """``sha256:`` digest of a callable."""
 
+    def with_options(self, code: str, options: tuple[Option, ...]) -> str:
+        """A digest of code together with the options that decide whether and how it runs."""
+
+    def with_imports(self, code: str, paths: Iterable[str]) -> str:
+        """A digest of code together with what runs when these files and those that they import are imported."""
+
 
 class Machine:
     """Reads one flow."""
@@ -105,6 +111,7 @@ class Machine:
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.used: dict[UsedFunction, None] = {}
         self.bodies: CodeReader
+        self.past_only = False  # only what runs past its task is recorded
         self._scopes: dict[str, Scope] = {}
         self._stars: dict[str, list[str]] = {}
         self._relative: dict[str, str] = {}
@@ -315,7 +322,7 @@ class Machine:
         reason: str | None = None,
     ) -> Place | None:
         """Record a call of a step; the same call read twice is one step. None while nothing is recorded."""
-        if self.recorder is None or self.frame.place is None:
+        if self.recorder is None or self.frame.place is None or (self.past_only and kind is not StepKind.UNRESOLVED):
             return None
         place = self.frame.place.child((kind, options, reason, callee), callee, self.site(node))
         is_many, is_optional = bool(self.many or many), bool(self.optional or optional)

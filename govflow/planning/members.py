@@ -23,6 +23,7 @@ from govflow.planning.values import (
     Method,
     ModuleRef,
     Origin,
+    PastTask,
     TaskValue,
     Value,
     deps_of,
@@ -57,7 +58,7 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
 
 def _of_runnable(owner: TaskValue | FlowValue, name: str) -> Value:
     if name == "fn":
-        return owner.fn
+        return PastTask(owner)
     if name in HOOK_POINTS:
         return HookPoint(owner, name)
     if name in CALL_METHODS or name == "with_options":
@@ -72,6 +73,8 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
     if stored is not None:
         return machine.resolve(stored)
     found = class_member(owner.cls, name)
+    if found is None and name == "__dict__":
+        return Data(deps_of(owner), Origin.HIDDEN, "the name is looked up in __dict__")
     if found is None:
         return Method(Data(deps_of(owner), Origin.EXTERNAL), name)
     return bind(machine, found, owner, node)
@@ -120,6 +123,15 @@ def class_member(cls: ClassValue, name: str) -> Value | None:
     return None
 
 
+def bases_outside(cls: ClassValue) -> list[Value]:
+    """Bases from outside the repository, of a class and of its bases."""
+    stack, found = [cls], list[Value]()
+    for current in stack:
+        stack.extend(base for base in current.bases if isinstance(base, ClassValue) and base not in stack)
+        found.extend(base for base in current.bases if isinstance(base, External))
+    return found
+
+
 def element(machine: Machine, owner: Value, index: Value) -> Value:
     """``owner[index]``."""
     match owner:
@@ -134,6 +146,13 @@ def element(machine: Machine, owner: Value, index: Value) -> Value:
         case External() | ModuleRef():
             return Data(deps_of(index), Origin.EXTERNAL)
     return Data(deps_of(owner, index))
+
+
+def loaded_module(machine: Machine, name: Value) -> Value:
+    """``sys.modules[name]``."""
+    if not isinstance(name, Constant) or not isinstance(name.value, str):
+        return Data(NO_DEPS, Origin.HIDDEN, "a module whose name is computed is looked up in sys.modules")
+    return machine.graph.find(machine.frame.module.path, 0, name.value) or External(name.value)
 
 
 def _of_sequence(owner: Container, index: Value) -> Value:

@@ -92,6 +92,20 @@ class ModuleGraph:
         stars = [item for item in bindings.pop("*", []) if isinstance(item, ast.ImportFrom)]
         return SourceModule(path, tree, text, bindings, stars)
 
+    def data(self, importer: str, name: str) -> str | None:
+        """Text of a file that a module opens by a relative name: beside the module, or in a folder above it.
+
+        Raises:
+            SourceError: the file is there and is no text.
+        """
+        folder = posixpath.dirname(importer)
+        while True:
+            path = posixpath.normpath(posixpath.join(folder, name))
+            text = None if path.startswith(("/", "..")) or path == "." else self._text(path)
+            if text is not None or not folder:
+                return text
+            folder = posixpath.dirname(folder)
+
     # imports
 
     def find(self, importer: str, level: int, dotted: str) -> ModuleRef | None:
@@ -143,28 +157,28 @@ class ModuleGraph:
 
 def _bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     found: dict[str, list[ast.stmt]] = {}
-    for statement in _top_level(tree.body):
+    for statement in top_level(tree.body):
         for name in dict.fromkeys(_names_of(statement)):
             found.setdefault(name, []).append(statement)
     return found
 
 
-def _top_level(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+def top_level(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements that run at import, out of their ``if``, ``try`` and ``with``."""
     for statement in statements:
         match statement:
             case ast.If(test=test, body=body, orelse=orelse):
                 if not is_main_guard(test):
-                    yield from _top_level(body)
-                yield from _top_level(orelse)
+                    yield from top_level(body)
+                yield from top_level(orelse)
             case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final):
-                yield from _top_level(body)
+                yield from top_level(body)
                 for handler in handlers:
-                    yield from _top_level(handler.body)
-                yield from _top_level(orelse)
-                yield from _top_level(final)
+                    yield from top_level(handler.body)
+                yield from top_level(orelse)
+                yield from top_level(final)
             case ast.With(body=body):
-                yield from _top_level(body)
+                yield from top_level(body)
             case _:
                 yield statement
 

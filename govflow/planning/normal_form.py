@@ -1,8 +1,9 @@
 """The normal form of a piece of Python: what it does, without how it is written.
 
 Left out: positions, comments, formatting, docstrings, annotations, the names of local variables. Kept: constants,
-default values, names of globals, attributes, parameters and keywords. The form is plain lists and strings, our own and
-not ``ast.dump``'s, so that Python 3.11, 3.12 and 3.13 give the same bytes for the same source.
+default values, names of globals, attributes, parameters and keywords, annotations of the fields of a class. The form is
+plain lists and strings, our own and not ``ast.dump``'s, so that Python 3.11, 3.12 and 3.13 give the same bytes for the
+same source.
 
 Standard library only: a test runs this file alone under each Python minor that it finds.
 """
@@ -86,6 +87,22 @@ def is_generator(node: FunctionNode) -> bool:
 def is_text(node: ast.AST) -> bool:
     """Whether a statement is a bare constant: a docstring, a string used as a comment, an ellipsis."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def unquoted(annotation: ast.expr) -> ast.expr:
+    """The expression that an annotation stands for: ``"P"`` is ``P``."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            return ast.parse(annotation.value.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            return annotation
+    return annotation
+
+
+def docstrings(node: ast.AST) -> list[str]:
+    """The docstrings of a definition and of the definitions inside it."""
+    found = [ast.get_docstring(child) for child in ast.walk(node) if isinstance(child, _DEFINITIONS)]
+    return [text for text in found if text is not None]
 
 
 def _reads_names(node: ast.AST) -> bool:
@@ -292,10 +309,11 @@ class _Writer:
         return ["Text", parts]
 
     def _assignment(self, node: ast.AnnAssign) -> Form:
-        if node.value is not None:
-            return ["Assign", [self._node(node.target)], self._node(node.value)]
-        inside_class = bool(self._scopes) and self._scopes[-1].kind == "class"
-        return ["Field", self._node(node.target)] if inside_class else None
+        value = None if node.value is None else self._node(node.value)
+        if self._scopes and self._scopes[-1].kind == "class":
+            # A dataclass and a pydantic model mean something by it.
+            return ["Field", self._node(node.target), self._node(unquoted(node.annotation)), value]
+        return None if value is None else ["Assign", [self._node(node.target)], value]
 
     def _node(self, node: ast.AST) -> Form:
         match node:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from govflow.ir.models import Tier
+from govflow.planning.modules import SourceModule
 from govflow.planning.values import Choice, Constant, Container, Data, External, Value
 from govflow.planning.vocabulary import FLOW_HOOKS, TASK_HOOKS
 
@@ -22,6 +24,15 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Option:
+    """An option that decides whether or how a body runs, as the source writes it."""
+
+    name: str
+    value: ast.expr
+    module: SourceModule
+
+
+@dataclass(frozen=True)
 class Options:
     """Options of a task or flow that a plan holds. None: not declared."""
 
@@ -33,6 +44,7 @@ class Options:
     approval: str | None = None
     records: int | str | None = None
     retries: int = 0
+    running: tuple[Option, ...] = ()
     # A lambda that is read twice is two values: hooks do not tell two calls apart.
     hooks: tuple[Hook, ...] = field(default=(), compare=False)
 

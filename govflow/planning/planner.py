@@ -22,7 +22,7 @@ from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind,
 from govflow.planning import definitions, expressions, statements  # noqa: F401 # they fill the machine's tables
 from govflow.planning.bodies import Bodies
 from govflow.planning.calls import described
-from govflow.planning.hooks import hook_steps
+from govflow.planning.hooks import follow_hooks, hook_steps
 from govflow.planning.machine import Frame, Machine, UsedFunction
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.normal_form import parameters
@@ -262,9 +262,12 @@ class _Planning:
                 machine.evaluate(fn.node.body)
             else:
                 machine.execute(fn.node.body)
+            follow_hooks(machine, self.flow, recorder)
         del machine.active[id(fn.node)]
         steps, edges = recorder.finish()
         hooks = hook_steps(machine, self.flow, recorder.hooked)
+        body = machine.bodies.with_options(body, self.flow.options.running)
+        body = machine.bodies.with_imports(body, (fn.module.path, *(item.path for item in machine.used)))
         plan = Plan(
             flow=_shown_name(self.flow, fn),
             file=posixpath.basename(fn.module.path),

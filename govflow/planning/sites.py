@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from govflow.ir.models import Plan, StepKind
+from govflow.planning.vocabulary import HANDED_OVER
 
 Position = tuple[str, int, int]
 """File relative to the folder of the flow's file, end line (from 1), end column (UTF-8 bytes, from 0)."""
@@ -22,6 +23,7 @@ class SiteIndex:
         chains: dict[tuple[Position, ...], set[str]] = {}
         innermost: dict[Position, set[str]] = {}
         nodes: set[Position] = set()
+        handed: dict[str, set[str]] = {}
         for step in plan.steps:
             if step.kind in (StepKind.HOOK, StepKind.BODY) or not step.sites:
                 continue
@@ -29,9 +31,13 @@ class SiteIndex:
             chains.setdefault(chain, set()).add(step.step_id)
             innermost.setdefault(chain[-1], set()).add(step.step_id)
             nodes.update(chain)
+            names = step.constants.get(HANDED_OVER)
+            for name in names if isinstance(names, list) else ():
+                handed.setdefault(str(name), set()).add(step.step_id)
         self._chains = {chain: frozenset(ids) for chain, ids in chains.items()}
         self._innermost = {position: frozenset(ids) for position, ids in innermost.items()}
         self._nodes = frozenset(nodes)
+        self._handed = {name: frozenset(ids) for name, ids in handed.items()}
         self.files = frozenset(position[0] for position in nodes)
 
     def resolve(self, chain: Sequence[Position]) -> frozenset[str]:
@@ -50,3 +56,14 @@ class SiteIndex:
         known = tuple(position for position in reversed(chain) if position in self._nodes)
         exact = self._chains.get(known)
         return exact if exact is not None else self._innermost.get(chain[0], frozenset())
+
+    def handed_over(self, callee: str) -> frozenset[str]:
+        """The steps whose task is given to other code, which may call ``callee``: a thread, a pool, ``map``.
+
+        Such a call arrives without a frame of the flow, or from a place that is no planned call. Ask here when
+        :meth:`resolve` finds nothing.
+
+        Args:
+            callee: name of the task or flow in the plan, as in ``Step.callee``.
+        """
+        return self._handed.get(callee, frozenset())

@@ -10,20 +10,23 @@ from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.expressions import bind_target
 from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Machine
-from govflow.planning.members import attribute, iterate
+from govflow.planning.members import attribute, bases_outside, class_member, iterate
 from govflow.planning.modules import is_main_guard
+from govflow.planning.raising import always_raises, exit_swallows, try_swallows
 from govflow.planning.values import (
     NONE,
     BoundFunction,
+    Choice,
     Container,
     Data,
     External,
+    Function,
     Instance,
     Value,
     deps_of,
     join,
 )
-from govflow.planning.vocabulary import SUPPRESS
+from govflow.planning.vocabulary import MADE, SWALLOWING
 
 _Handler = TypeVar("_Handler", bound=Callable[[Machine, Any], int])
 _TWICE_READ = 3  # loops nested deeper are read once: a third round of a third loop finds nothing new
@@ -162,18 +165,6 @@ def _merge(machine: Machine, branches: Iterable[tuple[int, dict[str, Value]]], *
     return ends
 
 
-def always_raises(statements: list[ast.stmt]) -> bool:
-    """Whether a block can only end by raising, as far as its shape shows."""
-    last = statements[-1] if statements else None
-    if isinstance(last, ast.If):
-        if not (always_raises(last.body) and always_raises(last.orelse)):
-            return False
-    elif not isinstance(last, ast.Raise):
-        return False
-    leaves = (ast.Return, ast.Break, ast.Continue, ast.Try)
-    return not any(isinstance(node, leaves) for statement in statements for node in ast.walk(statement))
-
-
 @runs(ast.If)
 def _if(machine: Machine, node: ast.If) -> int:
     if is_main_guard(node.test) and not machine.frame.qualname:
@@ -278,7 +269,7 @@ def _after_loop(machine: Machine, orelse: list[ast.stmt], ends: int) -> int:
 
 @runs(ast.Try, ast.TryStar)
 def _try(machine: Machine, node: ast.Try) -> int:
-    swallows = any(not always_raises(handler.body) for handler in node.handlers)
+    swallows = try_swallows(node)
     machine.scope.open_branch()
     with machine.maybe(when=swallows):
         end = machine.execute(node.body)
@@ -311,25 +302,35 @@ def _enter(machine: Machine, handler: ast.ExceptHandler) -> None:
 
 @runs(ast.With, ast.AsyncWith)
 def _with(machine: Machine, node: ast.With | ast.AsyncWith) -> int:
-    suppresses = False
+    swallows = False
     for item in node.items:
         context = machine.evaluate(item.context_expr)
-        suppresses = suppresses or _is_suppress(machine, item.context_expr)
+        swallows = swallows or _swallows(machine, context)
         entered = _entered(machine, context, item.context_expr)
         if item.optional_vars is not None:
             bind_target(machine, item.optional_vars, entered)
-    with machine.maybe(when=suppresses):
+    with machine.maybe(when=swallows):
         end = machine.execute(node.body)
     for item in node.items:
         _leave(machine, item.context_expr)
-    return end | NEXT if suppresses else end
+    return end | NEXT if swallows else end
 
 
-def _is_suppress(machine: Machine, node: ast.expr) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    function = machine.evaluate(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else None
-    return isinstance(function, External) and function.dotted in SUPPRESS
+def _swallows(machine: Machine, context: Value) -> bool:
+    """Whether a context manager may swallow an error of its block. One from outside does if it is known to."""
+    match machine.resolve(context):
+        case External(dotted=dotted):
+            return dotted.removesuffix(MADE) in SWALLOWING
+        case Container(swallows=swallows):
+            return swallows
+        case Choice(options=options):
+            return any(_swallows(machine, option) for option in options)
+        case Instance(cls=cls):
+            leaving = class_member(cls, "__exit__") or class_member(cls, "__aexit__")
+            if isinstance(leaving, Function):
+                return isinstance(leaving.node, ast.Lambda) or exit_swallows(leaving.node)
+            return any(_swallows(machine, base) for base in bases_outside(cls))
+    return False
 
 
 def _entered(machine: Machine, context: Value, node: ast.expr) -> Value:

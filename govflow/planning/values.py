@@ -124,6 +124,13 @@ class Decorator(Value):
 
 
 @dataclass(eq=False, slots=True)
+class PastTask(Value):
+    """``some_task.fn``: its function, which runs without the engine when it is called."""
+
+    runnable: TaskValue | FlowValue
+
+
+@dataclass(eq=False, slots=True)
 class HookPoint(Value):
     """``some_task.on_failure``: called with a function, it adds a hook."""
 
@@ -186,6 +193,7 @@ class Container(Value):
     items: list[Value]
     keys: list[Value] | None = None
     exact: bool = True
+    swallows: bool = False  # what a generator gives that, as a context manager, may swallow an error
 
     def add(self, item: Value, key: Value | None = None) -> None:
         """Put one more item in. Where places do not count, not again what was just put in: a loop is read twice."""
@@ -291,7 +299,18 @@ def deps_of(*values: Value) -> Deps:
     return frozenset(found)
 
 
-CALLABLE = (TaskValue, FlowValue, Function, BoundFunction, Partial, Decorator, ClassValue, Instance, HookPoint)
+CALLABLE = (
+    TaskValue,
+    FlowValue,
+    PastTask,
+    Function,
+    BoundFunction,
+    Partial,
+    Decorator,
+    ClassValue,
+    Instance,
+    HookPoint,
+)
 
 
 def runnable_in(value: Value) -> TaskValue | FlowValue | None:

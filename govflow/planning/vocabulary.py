@@ -79,6 +79,28 @@ HOOK_POINTS: Final = frozenset(
     {"on_completion", "on_failure", "on_running", "on_rollback", "on_commit", "on_cancellation", "on_crashed"}
 )
 
+RUNNING_OPTIONS: Final = frozenset(
+    {
+        "cache_policy",
+        "cache_expiration",
+        "refresh_cache",
+        "persist_result",
+        "result_storage_key",
+        "timeout_seconds",
+        "retry_delay_seconds",
+        "retry_jitter_factor",
+        "validate_parameters",
+        "task_runner",
+    }
+)
+"""Options of a decorator that decide whether or how a body runs, beside those that a step itself holds."""
+
+HANDED_OVER: Final = "handed_over"
+"""In the constants of a step whose task is given to other code, which calls it: the list of what may be called."""
+
+MADE: Final = "()"
+"""After the dotted name of a context manager from outside: what calling it gives."""
+
 GATHERING: Final = frozenset({"asyncio.gather", "asyncio.wait", "asyncio.as_completed", "asyncio.TaskGroup"})
 PASSING: Final = frozenset(
     {
@@ -97,9 +119,26 @@ PASSING: Final = frozenset(
 
 PARTIAL: Final = frozenset({"functools.partial", "functools.partialmethod"})
 IMPORT_MODULE: Final = frozenset({"importlib.import_module", "__import__"})
-SUPPRESS: Final = frozenset({"contextlib.suppress"})
+SWALLOWING: Final = frozenset(
+    {
+        "contextlib.suppress",
+        "contextlib.ExitStack",
+        "contextlib.AsyncExitStack",
+        "anyio.CancelScope",
+        "anyio.move_on_after",
+        "anyio.move_on_at",
+        "trio.CancelScope",
+        "trio.move_on_after",
+        "trio.move_on_at",
+        "pytest.raises",
+    }
+)
+"""Context managers from outside that may swallow an error. Every other one from outside is taken not to."""
 
 SAME_ITEMS: Final = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
+MEMBER_LOOKUPS: Final = frozenset({"getmembers", "getmembers_static", "getattr_static"})
+"""Functions (last part of the name) that give what a module or an object holds."""
+
 CODE_RUNNERS: Final = frozenset({"exec", "eval"})
 NAME_TABLES: Final = frozenset({"globals", "locals", "vars"})
 

@@ -11,7 +11,9 @@ from govflow.sources.working import WorkingTree
 
 
 class LoadedModules:
-    """Reads, of a folder, only files that loaded modules came from; everything else is as if it were not there.
+    """Reads, of the Python files of a folder, only those that loaded modules came from; any other is as if not there.
+
+    Files that are no Python (a query beside the flow) are read as they are: nothing loads them.
 
     The answer is what the *file* says now. Whether the code in memory is still that file's is another question:
     compare code objects (:mod:`govflow.planning.code`).
@@ -25,10 +27,12 @@ class LoadedModules:
         self._files = {Path(file).resolve() for file in files if isinstance(file, str)}
 
     def read(self, path: str) -> str | None:
-        """Text of the file if a loaded module came from it.
+        """Text of the file if a loaded module came from it, or if it is no Python.
 
         Raises:
             SourceError: the path leads out of the tree, or the file cannot be read or decoded.
         """
         text = self._tree.read(path)
-        return text if text is not None and (self.root / path).resolve() in self._files else None
+        if text is None or not path.endswith(".py"):
+            return text
+        return text if (self.root / path).resolve() in self._files else None

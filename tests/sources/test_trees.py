@@ -123,3 +123,8 @@ def test_loaded_modules_are_all_that_is_seen(repo: Path) -> None:
     tree = LoadedModules(repo, {**sys.modules, "here_for_a_test": module})
     assert tree.read("here.py") == "x = 1\n"
     assert tree.read("flows/etl.py") is None
+
+
+def test_a_query_beside_loaded_modules_is_read_as_it_is(repo: Path) -> None:
+    (repo / "q.sql").write_text("select 1")
+    assert LoadedModules(repo, {}).read("q.sql") == "select 1"
