@@ -27,6 +27,17 @@ VERSION: Final = 1
 _REWRITE: Final = "Write it again with `govflow lock`; it is not meant to be edited by hand."
 
 
+def plan_key(plan: Plan) -> str:
+    """What a flow is known by where its approved plan is looked up: ``<name>@<base name of its file>:<function>``.
+
+    A name alone would let one flow stand in for another of the same name. The path is left out: it differs between
+    machines. No two triples have one key: ``@`` and ``%`` of a file's name are percent-encoded, and a function has no
+    colon.
+    """
+    file = plan.file.replace("%", "%25").replace("@", "%40")
+    return f"{plan.flow}@{file}:{plan.function}"
+
+
 @dataclass(frozen=True, slots=True)
 class LockedFlow:
     """One approved plan. ``plan_hash`` is the hash of ``plan``; reading and making one check it."""

@@ -16,6 +16,7 @@ from govflow.ir.diff import diff
 from govflow.ir.lock import Lock, load_lock
 from govflow.ir.models import Plan
 from govflow.services.plan_flows import FlowPlan, Reading, flows_of, read_flows
+from govflow.services.regular_file import read_regular
 from govflow.services.workspace import Workspace
 from govflow.sources import GitTree, find_root
 
@@ -172,7 +173,7 @@ def read_lock(path: Path) -> Lock:
         LockError: it is not there, cannot be read, or cannot be used; names the file and the mend.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path)
     except FileNotFoundError:
         raise LockError(
             f"{path}: there is no lock file.", mend="Write it with `govflow lock PATH`.", details={"file": str(path)}

@@ -21,7 +21,7 @@ from govflow.errors import FlowNotFound, LockError, RequestError
 from govflow.identity import Principal
 from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
-from govflow.ir.lock import Lock, LockedFlow, dump_lock
+from govflow.ir.lock import Lock, LockedFlow, dump_lock, plan_key
 from govflow.services.diff_plans import FlowDiff, diff_lock, lock_folder, read_lock
 from govflow.services.plan_flows import FlowPlan, read_flows
 from govflow.services.workspace import Workspace
@@ -108,14 +108,15 @@ def plan_approvals(workspace: Workspace, flows: Sequence[FlowPlan]) -> list[Plan
     """Compare each plan with the one that is in force in the store.
 
     Raises:
-        RequestError: two of the flows have one name in Prefect: the store keeps one approved plan for a name.
+        RequestError: two of the flows have one name in Prefect, one function name and one file name: nothing at run
+            time could tell whose plan was approved.
     """
-    shared = [name for name, count in Counter(flow.plan.flow for flow in flows).items() if count > 1]
+    shared = [key for key, count in Counter(plan_key(flow.plan) for flow in flows).items() if count > 1]
     if shared:
-        where = ", ".join(flow.name for flow in flows if flow.plan.flow == shared[0])
+        where = ", ".join(flow.name for flow in flows if plan_key(flow.plan) == shared[0])
         raise RequestError(
-            f"Two flows are named {shared[0]!r}: {where}.",
-            mend="Give each its own name, @flow(name=…): the store keeps one approved plan for a name.",
+            f"Two flows are known as {shared[0]!r}: {where}.",
+            mend="Give each its own name, @flow(name=…): one approved plan is kept for a name, file name and function.",
         )
     return [_approval(workspace, flow) for flow in flows]
 
@@ -131,7 +132,7 @@ def approve_plans(workspace: Workspace, approvals: Sequence[PlanApproval], perso
         raise FlowNotFound("There is no plan to approve.", mend="Name a file or folder with flows.")
     tenant = workspace.settings.tenant
     for approval in approvals:
-        plan = approval.flow.plan
+        plan, key = approval.flow.plan, plan_key(approval.flow.plan)
         draft = Draft(
             "plan.approved",
             tenant,
@@ -140,6 +141,7 @@ def approve_plans(workspace: Workspace, approvals: Sequence[PlanApproval], perso
             flow=plan.flow,
             payload={
                 "plan_hash": approval.plan_hash,
+                "key": key,
                 "replaces": approval.before_hash,
                 "name": approval.flow.name,
                 "assurance": str(person.assurance),
@@ -147,12 +149,12 @@ def approve_plans(workspace: Workspace, approvals: Sequence[PlanApproval], perso
                 "changes": list(approval.lines),
             },
         )
-        workspace.store.plans.approve(tenant, plan.flow, plan, approval.plan_hash, person.name, now, draft)
+        workspace.store.plans.approve(tenant, key, plan, approval.plan_hash, person.name, now, draft)
 
 
 def _approval(workspace: Workspace, flow: FlowPlan) -> PlanApproval:
     digest = plan_hash(flow.plan)
-    current = workspace.store.plans.current(workspace.settings.tenant, flow.plan.flow)
+    current = workspace.store.plans.current(workspace.settings.tenant, plan_key(flow.plan))
     if current is None:
         return PlanApproval(flow, digest, None, None, ())
     found = diff(current.plan, flow.plan, approved_hash=current.plan_hash, loaded_hash=digest)

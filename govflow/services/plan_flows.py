@@ -124,7 +124,7 @@ def python_files(path: Path) -> Iterator[Path]:
         )
         for name in sorted(files):
             file = Path(folder, name)
-            if name.endswith(".py") and not file.is_symlink() and _mentions_flow(file):
+            if name.endswith(".py") and not file.is_symlink() and file.is_file() and _mentions_flow(file):
                 yield file
 
 

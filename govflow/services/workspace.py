@@ -25,6 +25,7 @@ from govflow.identity import Assurance, Principal
 from govflow.ir.models import Tier
 from govflow.ir.vocabulary import Vocabulary
 from govflow.policy import Engine, PolicyDocument, load_policy, starter
+from govflow.services.regular_file import read_regular
 from govflow.settings import Mode, Settings
 from govflow.tiers import TierRules
 
@@ -201,7 +202,7 @@ def read_policy(path: Path) -> PolicyDocument:
             details={"file": str(path)},
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path)
     except FileNotFoundError:
         raise PolicyError(
             f"{path}: there is no such policy file.",
@@ -211,7 +212,7 @@ def read_policy(path: Path) -> PolicyDocument:
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(
             f"{path}: the policy file cannot be read: {error}.",
-            mend="It must be UTF-8 text that this user may read.",
+            mend="It must be a file of UTF-8 text that this user may read.",
             details={"file": str(path)},
         ) from None
     return load_policy(text, str(path))

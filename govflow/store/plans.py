@@ -17,7 +17,11 @@ from govflow.store.writer import Writer
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan, and who made it the approved one. ``number`` counts from 0 for each flow of a tenant."""
+    """A plan, and who made it the approved one.
+
+    ``flow`` is what the flow is known by (:func:`govflow.ir.lock.plan_key`); ``number`` counts from 0 for each flow of a
+    tenant.
+    """
 
     tenant: str
     flow: str
@@ -39,7 +43,17 @@ class Plans:
     def approve(
         self, tenant: str, flow: str, plan: Plan, plan_hash: str, principal: str, at: datetime, draft: Draft
     ) -> ApprovedPlan:
-        """Put a plan in force, in the transaction of its ``plan.approved`` (or ``plan.trusted``) record."""
+        """Put a plan in force, in the transaction of its ``plan.approved`` (or ``plan.trusted``) record.
+
+        Args:
+            tenant: whose.
+            flow: what the flow is known by; another flow of the same name is another flow.
+            plan: as it was read.
+            plan_hash: of that plan.
+            principal: who approved it.
+            at: when.
+            draft: the record.
+        """
         if draft.event not in {"plan.approved", "plan.trusted"} or draft.tenant != tenant:
             raise ValueError(f"a plan is recorded as plan.approved in the log of {tenant!r}")
         newest = select(PLAN.c.number).where(PLAN.c.tenant == tenant, PLAN.c.flow == flow)

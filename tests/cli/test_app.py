@@ -187,18 +187,29 @@ def test_colours_only_on_a_terminal_and_never_with_no_color(
     assert (b"\x1b" in shown) is coloured
 
 
-def test_an_interrupt_is_neither_success_nor_finding(repo: Path) -> None:
-    os.mkfifo(policy := repo / "waits.yaml")
-    command = [sys.executable, "-m", "govflow.cli", "plan", "flows", "--policy", str(policy)]
-    with (
-        subprocess.Popen(
-            command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        ) as process,
-        policy.open("w"),  # opens once the command has opened it to read, and now waits for a word
-    ):
+@pytest.mark.timeout(60)
+def test_an_interrupt_is_neither_success_nor_finding(repo: Path, tmp_path: Path) -> None:
+    """A git that never answers is waited for; it tells through a pipe that it was started."""
+    os.mkfifo(started := tmp_path / "started")
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text(f"#!/bin/sh\n: > '{started}'\nexec sleep 60\n")
+    slow.chmod(0o755)
+    command = [sys.executable, "-m", "govflow.cli", "diff", "HEAD~1..", "flows"]
+    path = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        command,
+        cwd=repo,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        started.read_bytes()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
+    assert (process.returncode, out, err.splitlines()[-1]) == (130, "", "interrupted")
 
 
 def test_main_takes_the_words_of_the_process(monkeypatch: pytest.MonkeyPatch, repo: Path) -> None:

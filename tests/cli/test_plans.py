@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 
 from govflow.audit.record import Draft
 from govflow.ir.hashing import plan_hash
+from govflow.ir.lock import plan_key
 from govflow.services.plan_flows import read_flows
 from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
@@ -250,20 +252,51 @@ def test_a_plan_taken_on_first_use_is_not_said_to_be_approved(locked: Path, run:
     (flow,) = read_flows(["flows"], locked, workspace.vocabulary).flows
     digest, now = plan_hash(flow.plan), datetime.now(UTC)
     draft = Draft("plan.trusted", "default", now, subject="alice")
-    workspace.store.plans.approve("default", "nightly", flow.plan, digest, "alice", now, draft)
+    workspace.store.plans.approve("default", plan_key(flow.plan), flow.plan, digest, "alice", now, draft)
     workspace.close()
     result = run("lock", "flows", "--approve", "--as", "bob")
     assert "taken on first use: nobody had approved it" in result.out
 
 
-def test_two_flows_of_one_name_cannot_be_approved_together(repo: Path, run: Run) -> None:
-    """The store keeps one approved plan for a name: the second would replace the first."""
-    (repo / "flows" / "b.py").write_text(FLOW)
+def test_a_flow_of_the_same_name_does_not_take_over_an_approval(locked: Path, run: Run) -> None:
+    """Whoever approves ``b.py`` says nothing of ``etl.py``, though Prefect shows one name for both."""
+    assert run("lock", "flows", "--approve", "--as", "bob").code == 0
+    (locked / "flows" / "b.py").write_text(EDITED)
+    assert run("lock", "flows/b.py", "--approve", "--as", "carol").code == 0
+    workspace = open_workspace(load_settings())
+    plans = {flow.name: flow.plan for flow in read_flows(["flows"], locked, workspace.vocabulary).flows}
+    in_force = {name: workspace.store.plans.current("default", plan_key(plan)) for name, plan in plans.items()}
+    workspace.close()
+    approved = {name: (found.principal, found.plan_hash) for name, found in in_force.items() if found is not None}
+    assert approved == {
+        "flows/etl.py:nightly": ("bob", plan_hash(plans["flows/etl.py:nightly"])),
+        "flows/b.py:nightly": ("carol", plan_hash(plans["flows/b.py:nightly"])),
+    }
+
+
+def test_two_flows_that_nothing_tells_apart_cannot_be_approved_together(repo: Path, run: Run) -> None:
+    """One name, one function, one file name: the approval of the second would replace that of the first."""
+    (repo / "flows" / "sub").mkdir()
+    (repo / "flows" / "sub" / "etl.py").write_text(FLOW)
     before = files(repo)
     result = run("lock", "flows", "--approve", "--as", "bob")
     assert result.code == 2
-    assert "Two flows are named 'nightly'" in result.err
+    assert (
+        "Two flows are known as 'nightly@etl.py:nightly': flows/etl.py:nightly, flows/sub/etl.py:nightly" in result.err
+    )
     assert files(repo) == before, "nothing was written"
+
+
+def test_a_pipe_named_like_a_flow_is_passed_over(repo: Path, run: Run) -> None:
+    os.mkfifo(repo / "flows" / "pipe.py")
+    assert run("plan", "flows").code == 0
+
+
+def test_a_pipe_for_a_lock_file_is_refused(repo: Path, run: Run) -> None:
+    os.mkfifo(repo / "govflow.lock")
+    result = run("check", "flows")
+    assert result.code == 2
+    assert "not a regular file" in result.err
 
 
 @pytest.mark.parametrize("words", [["--approve"], ["--as", "bob"], ["--approve", "--as", "a b"]])

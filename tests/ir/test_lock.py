@@ -11,7 +11,7 @@ from hypothesis import given
 
 from govflow.errors import LockError
 from govflow.ir.hashing import plan_hash
-from govflow.ir.lock import Lock, LockedFlow, dump_lock, load_lock
+from govflow.ir.lock import Lock, LockedFlow, dump_lock, load_lock, plan_key
 from govflow.ir.models import Plan, Tier
 from tests.ir import plans
 
@@ -133,3 +133,17 @@ def test_a_flow_needs_a_file_and_a_function() -> None:
 def test_no_lock_no_flows() -> None:
     assert not Lock().flows
     assert load_lock(dump_lock(Lock()), "govflow.lock") == Lock()
+
+
+def test_flows_of_one_name_have_two_keys() -> None:
+    """Neither another file nor another function of one name in Prefect is taken for the approved flow."""
+    ours = plans.plan(flow="nightly", file="etl.py", function="run")
+    assert plan_key(ours) == "nightly@etl.py:run"
+    for changes in ({"flow": "daily"}, {"file": "b.py"}, {"function": "other"}):
+        assert plan_key(ours.model_copy(update=changes)) != plan_key(ours)
+
+
+def test_a_name_cannot_be_written_so_that_it_is_another_flows_key() -> None:
+    names = [("a@b", "c.py"), ("a", "b@c.py"), ("a@b%40c.py:f", "c.py"), ("a", "b%40c.py"), ("a@x.py:f", "y.py")]
+    keys = {plan_key(plans.plan(flow=flow, file=file, function="f")) for flow, file in names}
+    assert len(keys) == len(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,23 @@ def test_a_policy_file_of_another_kind_is_refused(tmp_path: Path, name: str) -> 
 
 def test_a_policy_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PolicyError, match="cannot be read"):
+        workspace(policy=tmp_path / "policy.yaml")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_or_device_for_a_policy_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe without a writer would hold the run for ever, a device would fill its memory."""
+    os.mkfifo(tmp_path / "policy.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    for name in ("policy.yaml", "zero.yaml"):
+        with pytest.raises(PolicyError, match="cannot be read: it is not a regular file") as caught:
+            workspace(policy=tmp_path / name)
+        assert str(tmp_path / name) in caught.value.message
+
+
+def test_a_folder_for_a_policy_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").mkdir()
     with pytest.raises(PolicyError, match="cannot be read"):
         workspace(policy=tmp_path / "policy.yaml")
 
