@@ -29,6 +29,7 @@ from govflow.governor.values import hashable
 from govflow.identity import Principal
 from govflow.ir.diff import diff
 from govflow.ir.hashing import ir_hash, plan_hash, step_hash
+from govflow.ir.lock import plan_key
 from govflow.ir.models import IR, Plan, Step, StepKind, Tier
 from govflow.ir.vocabulary import Vocabulary
 from govflow.policy.model import Verdict
@@ -242,7 +243,8 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
     """Compare what was approved with what is loaded. The two never come from one reading."""
     facts, run, now = opening.facts, opening.run, opening.now
     ground, hashed = facts.ground, run.plan_hash
-    approved: ApprovedPlan | None = yield Command(lambda port: port.approved_plan(ground.tenant, facts.flow))
+    key = plan_key(plan)
+    approved: ApprovedPlan | None = yield Command(lambda port: port.approved_plan(ground.tenant, key))
     if approved is None and facts.locked is not None and not run.enforce:
         approved = facts.locked
     production = ground.tiers.is_production(ground.environment)
@@ -255,9 +257,7 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
         trust = run.draft(
             "plan.trusted", now, payload={"plan_hash": hashed, "why": f"first plan seen in {ground.environment}"}
         )
-        yield Command(
-            lambda port: port.trust_plan(ground.tenant, facts.flow, plan, hashed, facts.requester.name, trust)
-        )
+        yield Command(lambda port: port.trust_plan(ground.tenant, key, plan, hashed, facts.requester.name, trust))
         return
     payload: dict[str, Any] = {"approved": approved.plan_hash, "loaded": hashed, "approved_by": approved.principal}
     if approved.plan_hash == hashed:

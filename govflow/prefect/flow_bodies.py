@@ -15,6 +15,7 @@ from govflow.errors import Unplanned
 from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
+from govflow.ir.lock import plan_key
 from govflow.prefect.artifacts import publish_plan
 from govflow.prefect.likeness import FunctionLike
 from govflow.prefect.origins import Origin
@@ -112,7 +113,7 @@ class FlowBody(FunctionLike):
             unbound=bound.unbound,
             parameters=_shown(self, context.parameters or {}),
             attempt=flow_run.run_count or 1,
-            locked=locked_plan(workspace.settings, flow.name),
+            locked=locked_plan(workspace.settings, plan_key(bound.plan)) if bound.plan else None,
             parent_run_id=parent.run.facts.run_id if parent else None,
             refused=RUNTIME.refused(run_id),
         )

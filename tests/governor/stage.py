@@ -15,6 +15,7 @@ from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
 from govflow.ir.hashing import plan_hash
+from govflow.ir.lock import plan_key
 from govflow.ir.models import Plan
 from govflow.services.store_port import StorePort
 from govflow.services.workspace import Workspace
@@ -162,7 +163,7 @@ class Stage:
         """Put a plan in force, as ``govflow lock --approve`` does."""
         tenant, hashed, now = self.workspace.ground.tenant, plan_hash(a_plan), self.port.now()
         draft = Draft("plan.approved", tenant, now, subject=by, flow=a_plan.flow, payload={"plan_hash": hashed})
-        self.port.store.plans.approve(tenant, a_plan.flow, a_plan, hashed, by, now, draft)
+        self.port.store.plans.approve(tenant, plan_key(a_plan), a_plan, hashed, by, now, draft)
 
     def requests(self) -> list[ApprovalRequest]:
         """Every request of the tenant, newest first."""

@@ -169,10 +169,14 @@ def g():
         assert module.g() == [11, 4]
 
 
-MANY = POLICY.replace(
-    "  rules:\n",
-    "  rules:\n    - {name: no-bulk, effect: deny, actions: ['data:*'], conditions: {step.records: {gt: 100}}, priority: 1}\n",
-)
+NO_BULK = """\
+    - name: no-bulk
+      effect: deny
+      actions: ["data:*"]
+      conditions: {step.records: {gt: 100}}
+      priority: 1
+"""
+MANY = POLICY.replace("  rules:\n", "  rules:\n" + NO_BULK)
 
 
 @pytest.mark.covers("S5-20")

@@ -21,7 +21,7 @@ from govflow.approval.models import RequestState
 from govflow.audit.record import Draft
 from govflow.errors import PlanDrift, PlanNotApproved, Unbound, Unplanned
 from govflow.ir.hashing import plan_hash
-from govflow.ir.lock import Lock, dump_lock
+from govflow.ir.lock import Lock, dump_lock, plan_key
 from govflow.ir.models import Plan
 from govflow.planning.planner import plan_flow
 from govflow.sources import WorkingTree
@@ -67,7 +67,7 @@ def _plan(home: Home, name: str, function: str) -> Plan:
 def _approve(store: Store, plan: Plan, name: str = "bob") -> None:
     now = datetime.now(UTC)
     draft = Draft(event="plan.approved", tenant="default", at=now, subject=name, flow=plan.flow, payload={})
-    store.plans.approve("default", plan.flow, plan, plan_hash(plan), name, now, draft)
+    store.plans.approve("default", plan_key(plan), plan, plan_hash(plan), name, now, draft)
 
 
 @pytest.mark.covers("S5-41", "S5-70", "D-05")
