@@ -11,9 +11,10 @@ from govflow.planning.containers import call_container_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, iterate
 from govflow.planning.normal_form import digest, is_generator
-from govflow.planning.options import Hook, Option, Options, read_options
+from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
+from govflow.planning.runnables import code_of, defaults_of, described, make_runnable
 from govflow.planning.scopes import Scope
 from govflow.planning.spread import spread
 from govflow.planning.values import (
@@ -44,7 +45,7 @@ from govflow.planning.values import (
     join,
     parts,
 )
-from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, RUNNING_OPTIONS
+from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS
 
 _DEEPEST = 40  # helpers inside helpers
 _MOST_INLINED = 60_000
@@ -94,38 +95,6 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
 # tasks and flows
 
 
-def make_runnable(
-    machine: Machine, kind: str, options: Options, given: Arguments, node: ast.AST, *, function_first: bool = True
-) -> Value:
-    """``task(...)`` and ``flow(...)``: with a function a task or flow, without one a decorator."""
-    function = None
-    if function_first:
-        named = given.keywords.get("fn", given.keywords.get("__fn"))
-        function = machine.resolve(given.positional[0]) if given.positional else named
-    report = machine.report(node)
-    if given.rest:
-        report("option-not-constant", f"options of the {kind} are spread from something that cannot be read")
-    read = read_options(given.keywords, kind, options, report)
-    if machine.frame.qualname == "" and isinstance(node, ast.Call):
-        # Inside a function the digest of that function holds them.
-        running = [item for item in node.keywords if item.arg is None or item.arg in RUNNING_OPTIONS]
-        added = [Option(item.arg or "**", item.value, machine.frame.module) for item in running]
-        read = replace(read, running=(*read.running, *added))
-    if function is None or (isinstance(function, Constant) and function.value is None):
-        return Decorator("task" if kind == "task" else "flow", read)
-    if isinstance(function, Choice):
-        return join([_runnable(kind, option, read) for option in function.options])
-    return _runnable(kind, function, read)
-
-
-def _runnable(kind: str, function: Value, options: Options) -> Value:
-    if isinstance(function, PastTask):
-        function = function.runnable
-    if isinstance(function, TaskValue | FlowValue):
-        function = function.fn
-    return TaskValue(function, options) if kind == "task" else FlowValue(function, options)
-
-
 def run(
     machine: Machine,
     runnable: TaskValue | FlowValue,
@@ -155,7 +124,7 @@ def run(
         StepKind.TASK if is_task else StepKind.SUBFLOW,
         callee,
         runnable.options,
-        _defaults(runnable, where),
+        defaults_of(runnable, where),
         lambda: code_of(machine, runnable),
         data=passed.deps(),
         order=order,
@@ -177,12 +146,6 @@ def run(
     return Data(frozenset((number,)), Origin.STEP)
 
 
-def _defaults(runnable: TaskValue | FlowValue, where: str) -> tuple[str, str, str]:
-    if isinstance(runnable, TaskValue):
-        return "task:execute", "python", f"task://{where}"
-    return "flow:execute", "prefect", f"flow://{where}"
-
-
 def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:
     """``some_task.fn(...)``: a step with what the task declares; nothing sees it at run time. Its body is followed."""
     callee, where = described(machine, runnable.fn)
@@ -191,7 +154,7 @@ def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Argumen
         StepKind.UNRESOLVED,
         callee,
         runnable.options,
-        _defaults(runnable, where),
+        defaults_of(runnable, where),
         lambda: code_of(machine, runnable),
         data=given.deps(),
         optional=True,  # no call of it is seen, so nothing can prove that it ran
@@ -215,31 +178,6 @@ def _of_apply_async(machine: Machine, given: Arguments) -> Arguments:
     if keywords is not None:
         spread(machine, keywords, found)
     return found
-
-
-def described(machine: Machine, fn: Value) -> tuple[str, str]:
-    """Name of a step's callee in the plan, and the path of its default resource."""
-    match machine.resolve(fn):
-        case Function() as function:
-            return machine.label(function), f"{function.module.stem}/{function.qualname}"
-        case BoundFunction(function=function):
-            return machine.label(function), f"{function.module.stem}/{function.qualname}"
-        case Partial(target=target):
-            return described(machine, target)
-        case PastTask(runnable=runnable):
-            return described(machine, runnable.fn)
-        case External(dotted=dotted):
-            return dotted, dotted.replace(".", "/")
-        case ClassValue(qualname=qualname, module=module):
-            return qualname, f"{module.stem}/{qualname}"
-    return "unknown", "unknown"
-
-
-def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
-    """Digest of what a task's body does, or the hash of a subflow's own plan."""
-    if isinstance(runnable, FlowValue):
-        return machine.subflow_code(runnable, machine)
-    return machine.bodies.with_options(machine.bodies.digest_of(runnable.fn, "task"), runnable.options.running)
 
 
 # helpers

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from govflow.ir.models import CallSite, Multiplicity, Step, StepKind
 from govflow.planning.arguments import Arguments
-from govflow.planning.calls import call, described
+from govflow.planning.calls import call
 from govflow.planning.machine import Machine
 from govflow.planning.options import Hook
 from govflow.planning.recorder import Recorder, position_of
+from govflow.planning.runnables import described
 from govflow.planning.values import (
     NO_DEPS,
     BoundFunction,

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from govflow.ir.models import StepKind
 from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
-from govflow.planning.calls import call, escape, hand_over, make_runnable, unresolved
+from govflow.planning.calls import call, escape, hand_over, unresolved
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
+from govflow.planning.runnables import make_runnable
 from govflow.planning.values import (
     NO_DEPS,
     Choice,

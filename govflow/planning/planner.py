@@ -21,12 +21,12 @@ from govflow.ir.hashing import plan_hash
 from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
 from govflow.planning import definitions, expressions, statements  # noqa: F401 # they fill the machine's tables
 from govflow.planning.bodies import Bodies
-from govflow.planning.calls import described
 from govflow.planning.hooks import follow_hooks, hook_steps
 from govflow.planning.machine import Frame, Machine, UsedFunction
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.normal_form import parameters
 from govflow.planning.recorder import Recorder
+from govflow.planning.runnables import described
 from govflow.planning.scopes import Scope
 from govflow.planning.source import SourceTree
 from govflow.planning.values import (

@@ -1,0 +1,90 @@
+"""Tasks and flows as the plan names them: made from functions and options, with a callee, defaults and a digest."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from govflow.planning.arguments import Arguments
+from govflow.planning.machine import Machine
+from govflow.planning.options import Option, Options, read_options
+from govflow.planning.values import (
+    BoundFunction,
+    Choice,
+    ClassValue,
+    Constant,
+    Decorator,
+    External,
+    FlowValue,
+    Function,
+    Partial,
+    PastTask,
+    TaskValue,
+    Value,
+    join,
+)
+from govflow.planning.vocabulary import RUNNING_OPTIONS
+
+
+def make_runnable(
+    machine: Machine, kind: str, options: Options, given: Arguments, node: ast.AST, *, function_first: bool = True
+) -> Value:
+    """``task(...)`` and ``flow(...)``: with a function a task or flow, without one a decorator."""
+    function = None
+    if function_first:
+        named = given.keywords.get("fn", given.keywords.get("__fn"))
+        function = machine.resolve(given.positional[0]) if given.positional else named
+    report = machine.report(node)
+    if given.rest:
+        report("option-not-constant", f"options of the {kind} are spread from something that cannot be read")
+    read = read_options(given.keywords, kind, options, report)
+    if machine.frame.qualname == "" and isinstance(node, ast.Call):
+        # Inside a function the digest of that function holds them.
+        running = [item for item in node.keywords if item.arg is None or item.arg in RUNNING_OPTIONS]
+        added = [Option(item.arg or "**", item.value, machine.frame.module) for item in running]
+        read = replace(read, running=(*read.running, *added))
+    if function is None or (isinstance(function, Constant) and function.value is None):
+        return Decorator("task" if kind == "task" else "flow", read)
+    if isinstance(function, Choice):
+        return join([_runnable(kind, option, read) for option in function.options])
+    return _runnable(kind, function, read)
+
+
+def _runnable(kind: str, function: Value, options: Options) -> Value:
+    if isinstance(function, PastTask):
+        function = function.runnable
+    if isinstance(function, TaskValue | FlowValue):
+        function = function.fn
+    return TaskValue(function, options) if kind == "task" else FlowValue(function, options)
+
+
+def defaults_of(runnable: TaskValue | FlowValue, where: str) -> tuple[str, str, str]:
+    """Action, provider and resource of a step whose task or flow declares none."""
+    if isinstance(runnable, TaskValue):
+        return "task:execute", "python", f"task://{where}"
+    return "flow:execute", "prefect", f"flow://{where}"
+
+
+def described(machine: Machine, fn: Value) -> tuple[str, str]:
+    """Name of a step's callee in the plan, and the path of its default resource."""
+    match machine.resolve(fn):
+        case Function() as function:
+            return machine.label(function), f"{function.module.stem}/{function.qualname}"
+        case BoundFunction(function=function):
+            return machine.label(function), f"{function.module.stem}/{function.qualname}"
+        case Partial(target=target):
+            return described(machine, target)
+        case PastTask(runnable=runnable):
+            return described(machine, runnable.fn)
+        case External(dotted=dotted):
+            return dotted, dotted.replace(".", "/")
+        case ClassValue(qualname=qualname, module=module):
+            return qualname, f"{module.stem}/{qualname}"
+    return "unknown", "unknown"
+
+
+def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
+    """Digest of what a task's body does, or the hash of a subflow's own plan."""
+    if isinstance(runnable, FlowValue):
+        return machine.subflow_code(runnable, machine)
+    return machine.bodies.with_options(machine.bodies.digest_of(runnable.fn, "task"), runnable.options.running)
