@@ -20,6 +20,7 @@ from govflow.ir.models import Plan, Step, StepKind
 from govflow.policy.model import Verdict
 from govflow.services.diff_plans import FlowDiff, diff_lock, lock_folder, read_lock
 from govflow.services.findings import CheckFinding, Level
+from govflow.services.literal_secrets import secrets_of_flow, secrets_of_step
 from govflow.services.plan_flows import FlowPlan, Reading, read_flows
 from govflow.services.workspace import Workspace
 
@@ -98,7 +99,7 @@ def check_plans(workspace: Workspace, words: Sequence[str]) -> CheckReport:
         judged = assess(flow.plan, workspace.ground, workspace.requester())
         change = by_name[flow.name]
         flows.append(CheckedFlow(flow.name, plan_hash(flow.plan), int(judged.tier), str(judged.verdict), change))
-        findings += [*_drift(change), *_verdicts(workspace, flow, judged), *_remarks(flow)]
+        findings += [*_drift(change), *_verdicts(workspace, flow, judged), *_remarks(flow), *_secrets(flow)]
     findings += [finding for change in changes if change.after is None for finding in _drift(change)]
     findings += _approval_rules(workspace, reading)
     order = list(Level)
@@ -186,6 +187,19 @@ def _remarks(flow: FlowPlan) -> Iterator[CheckFinding]:
         file = posixpath.normpath(posixpath.join(folder, finding.file)) if finding.file else None
         message = f"{finding.code}: {finding.message}"
         yield CheckFinding("GF302", flow.name, message, "", None, file, finding.line)
+
+
+def _secrets(flow: FlowPlan) -> Iterator[CheckFinding]:
+    """Names alone: what stands there is not repeated."""
+    said = "seems to hold a secret that stands in the source; plan, lock file and database keep it as it is."
+    mend = "Take it from a secret block or the environment when the step runs, and replace it where it was used."
+    path = flow.name.rpartition(":")[0]
+    for name in secrets_of_flow(flow.plan):
+        yield CheckFinding("GF304", flow.name, f"The default of parameter {name!r} {said}", mend, None, path)
+    for step in flow.plan.steps:
+        file, line = place_of(flow, step)
+        for name in secrets_of_step(step):
+            yield CheckFinding("GF304", flow.name, f"{name!r} {said}", mend, step.step_id, file, line)
 
 
 def _approval_rules(workspace: Workspace, reading: Reading) -> Iterator[CheckFinding]:

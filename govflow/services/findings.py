@@ -39,6 +39,9 @@ _RULES: Final = (
     Rule("GF301", "unresolved", Level.WARNING, "A call that could run a task could not be read."),
     Rule("GF302", "reading", Level.NOTE, "The reader of the source has a remark."),
     Rule("GF303", "unreadable", Level.ERROR, "A file could not be read, so its flows were not checked."),
+    Rule(
+        "GF304", "literal-secret", Level.WARNING, "A literal secret stands in the source, and so in plan and lock file."
+    ),
 )
 RULES: Final[Mapping[str, Rule]] = {rule.code: rule for rule in _RULES}
 
