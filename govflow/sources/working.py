@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from govflow.errors import SourceError
 from govflow.sources.decoding import decode_source
 
+_LARGEST = 16 * 2**20  # bytes; what is read as text into memory
 _MARKS = ("govflow.lock", "prefect.yaml", "pyproject.toml", ".git")
 
 
@@ -20,7 +21,7 @@ class WorkingTree:
         """Text of the file, or None if there is no such file in the tree.
 
         Raises:
-            SourceError: the path leads out of the tree, or the file cannot be read or decoded.
+            SourceError: the path leads out of the tree, or the file cannot be read or decoded, or is over 16 MiB.
         """
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or "\0" in path:
@@ -37,6 +38,8 @@ class WorkingTree:
         if not real.is_file():
             return None
         try:
+            if real.stat().st_size > _LARGEST:
+                raise SourceError(f"{path} is larger than {_LARGEST} bytes", details={"file": path})
             data = real.read_bytes()
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror or error}", details={"file": path}) from error

@@ -371,3 +371,26 @@ def test_unplanned_call_is_no_step_even_inside_a_planned_one(where: str) -> None
     assert index.resolve([planned]) == {"main/inc#1"}
     assert index.resolve(chain) == frozenset()
     assert index.resolve([]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "list(map(inc, [1, 2]))",
+        "thread = threading.Thread(target=inc)\n    thread.start()\n    thread.join()",
+        "with ThreadPoolExecutor(1) as pool:\n        list(pool.map(inc, [1, 2]))",
+        "with ThreadPoolExecutor(1) as pool:\n        pool.submit(inc.submit, 1).result()",
+    ],
+)
+def test_a_task_called_by_code_outside_is_found_by_its_callee(body: str) -> None:
+    head = HEAD + "from concurrent.futures import ThreadPoolExecutor\n"
+    calls, plan = run_planned({"f.py": f"{head}@flow\ndef main():\n    {body}\n"}, "f.py", "main")
+    assert calls
+    assert {ids for _, ids in calls} == {frozenset()}  # from no planned call
+    assert SiteIndex(plan).handed_over("inc") == {"main/inc#1"}
+
+
+def test_a_key_function_is_found_by_its_own_call() -> None:
+    body = "\n@flow\ndef main():\n    sorted([2, 1], key=inc)\n    return max([1, 2], key=lambda q: add(q))\n"
+    found = [ids for _, ids in resolved(body)]
+    assert found == [["main/inc#1"]] * 2 + [["main/main.<locals>.<lambda>#1/add#1"]] * 2

@@ -128,3 +128,10 @@ def test_loaded_modules_are_all_that_is_seen(repo: Path) -> None:
 def test_a_query_beside_loaded_modules_is_read_as_it_is(repo: Path) -> None:
     (repo / "q.sql").write_text("select 1")
     assert LoadedModules(repo, {}).read("q.sql") == "select 1"
+
+
+def test_a_file_too_large_to_be_source_is_refused_unread(repo: Path) -> None:
+    with (repo / "data.csv").open("wb") as file:
+        file.truncate(2**40)  # sparse
+    with pytest.raises(SourceError, match="larger than"):
+        WorkingTree(repo).read("data.csv")
