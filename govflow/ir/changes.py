@@ -1,4 +1,8 @@
-"""The parts of a plan diff, and how they are written for people and for machines."""
+"""The parts of a plan diff, and how they are written for people and for machines.
+
+What is written goes into records, error messages and comments on pull requests: literal secrets of a source are masked
+there. The parts themselves hold the values as they are.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from govflow.ir.models import Edge, Step
+from govflow.telemetry import MASK, is_secret_name, redact, redact_text
 
 _SHOWN: Final = 60  # characters of a value in a line of text
 _OPAQUE: Final = frozenset({"code"})  # fields whose old and new values tell a person nothing
@@ -34,20 +39,21 @@ class FieldChange:
         """JSON values; an absent side is left out."""
         made: dict[str, Any] = {"field": self.field, "kind": self.kind.value}
         if self.kind is not ChangeKind.ADDED:
-            made["old"] = self.old
+            made["old"] = _masked(self.field, self.old)
         if self.kind is not ChangeKind.REMOVED:
-            made["new"] = self.new
+            made["new"] = _masked(self.field, self.new)
         return made
 
     def text(self) -> str:
         """As in ``retries 0 -> 3``, ``code changed``, ``constants.limit added: 5``."""
         if self.field in _OPAQUE:
             return f"{self.field} {self.kind.value}"
+        old, new = _short(_masked(self.field, self.old)), _short(_masked(self.field, self.new))
         if self.kind is ChangeKind.ADDED:
-            return f"{self.field} added: {_short(self.new)}"
+            return f"{self.field} added: {new}"
         if self.kind is ChangeKind.REMOVED:
-            return f"{self.field} removed, was {_short(self.old)}"
-        return f"{self.field} {_short(self.old)} -> {_short(self.new)}"
+            return f"{self.field} removed, was {old}"
+        return f"{self.field} {old} -> {new}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +140,19 @@ class PlanDiff:
 
 
 def _step_text(step: Step) -> str:
-    return f"{step.step_id}  {step.action} {step.provider} {step.resource}"
+    return f"{step.step_id}  {step.action} {step.provider} {redact_text(step.resource)}"
 
 
 def _move_text(move: Moved) -> str:
     if move.old_id != move.new_id:
         return f"> {move.new_id}: was {move.old_id}"
     return f"> {move.new_id}: now step {move.new_position + 1}, was step {move.old_position + 1}"
+
+
+def _masked(field: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return MASK if any(map(is_secret_name, field.split("."))) else redact(value)
 
 
 def _short(value: Any) -> str:
@@ -151,7 +163,8 @@ def _short(value: Any) -> str:
 
 
 def _step_dict(step: Step) -> dict[str, Any]:
-    return step.model_dump(mode="json")
+    shown: dict[str, Any] = redact(step.model_dump(mode="json"))
+    return shown
 
 
 def _edge_dicts(edges: tuple[Edge, ...]) -> list[dict[str, Any]]:

@@ -221,3 +221,24 @@ def test_ten_thousand_steps_are_compared_in_under_a_second_and_unchanged_ones_at
     assert not diff(made, made, approved_hash=one, loaded_hash=one)
     assert middle - start < 1
     assert time.process_time() - middle < 0.01
+
+
+def test_a_literal_secret_is_in_no_line_and_no_record_of_a_diff() -> None:
+    """A diff stands in audit records, error messages and comments on pull requests."""
+
+    def keeps(word: str) -> Plan:
+        login = plans.step(
+            "load#1", constants={"password": word, "dsn": f"pg://app:{word}@db/x", "retry": {"token": word}}
+        )
+        added = plans.step(f"{word[:5]}#1", resource=f"pg://app:{word}@db/y", constants={"api_key": word})
+        default = FlowParameter(name="secret", default=repr(word))
+        return plans.plan(login, added, parameters=(default,))
+
+    found = diff(keeps("gnomon-one"), keeps("sundial-two"))
+    shown = "\n".join(found.lines()) + json.dumps(found.to_dict())
+    assert "constants.password *** -> ***" in shown
+    assert "gnomon-one" not in shown and "sundial-two" not in shown
+    assert "pg://app:***@db/y" in shown
+    assert found.changed[0].new.constants["password"] == "sundial-two", (
+        "masked where it is written, not where it is compared"
+    )

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from govflow.approval import ApprovalRule, RequestState, Vote, VoteDecision
 from govflow.ir.diff import diff
-from govflow.ir.models import Plan, Step
+from govflow.ir.models import FlowParameter, Plan, Step
 from govflow.services.describe import (
     diff_markdown,
     diff_text,
@@ -198,6 +198,19 @@ def test_a_request_says_everything_that_a_stop_must_say() -> None:
             "production",
         ):
             assert said in text, said
+
+
+def test_a_literal_secret_is_not_shown_with_the_plan() -> None:
+    """Plans are pages in Prefect and comments on pull requests."""
+    login = step("load#1", resource="pg://app:gnomon@db/sales")
+    parameters = (FlowParameter(name="api_key", default="'gnomon'"), FlowParameter(name="region", default="'eu'"))
+    made = plan().model_copy(update={"steps": (login,), "edges": (), "parameters": parameters})
+    judged = assessed(made)
+    document = plan_json("etl.py:etl", made, judged)
+    shown = json.dumps(document) + plan_text("etl.py:etl", made, judged) + plan_markdown("etl.py:etl", made, judged)
+    assert "gnomon" not in shown
+    assert "pg://app:***@db/sales" in shown
+    assert [one["default"] for one in document["parameters"]] == ["***", "'eu'"]
 
 
 def test_a_secret_parameter_is_not_shown_to_approvers() -> None:

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from govflow.governor.assess import Assessment, StepAssessment
 from govflow.ir.hashing import plan_hash, step_hashes
-from govflow.ir.models import EdgeKind, Plan, Step, Tier
+from govflow.ir.models import EdgeKind, FlowParameter, Plan, Step, Tier
 from govflow.services.describe.escape import code, label, plain, prose, table
+from govflow.telemetry import redact, redact_text
 
 TIER_NAMES: Final = ("minimal", "low", "medium", "high")
 _CLASSES: Final = (
@@ -34,7 +35,7 @@ def plan_rows(plan: Plan, assessment: Assessment) -> list[dict[str, Any]]:
             "multiplicity": step.multiplicity.value,
             "action": step.action,
             "provider": step.provider,
-            "resource": assessment.steps[step.step_id].resource,
+            "resource": redact_text(assessment.steps[step.step_id].resource),
             "after": sorted(after[step.step_id], key=lambda edge: (edge["step_id"], edge["kind"])),
             **_judged(assessment.steps[step.step_id]),
             "reason": step.reason,
@@ -54,7 +55,7 @@ def plan_json(name: str, plan: Plan, assessment: Assessment) -> dict[str, Any]:
         "plan_hash": plan_hash(plan),
         "tier": int(assessment.tier),
         "verdict": str(assessment.verdict),
-        "parameters": [parameter.model_dump(mode="json") for parameter in plan.parameters],
+        "parameters": [{**parameter.model_dump(mode="json"), **_default(parameter)} for parameter in plan.parameters],
         "steps": plan_rows(plan, assessment),
         "edges": [edge.model_dump(mode="json") for edge in plan.edges],
         "findings": [finding.model_dump(mode="json") for finding in plan.findings],
@@ -186,3 +187,9 @@ def _linked(edge: dict[str, str]) -> str:
 
 def _tier(number: int) -> str:
     return f"{number} {TIER_NAMES[number]}"
+
+
+def _default(parameter: FlowParameter) -> dict[str, Any]:
+    """The default, hidden when the parameter's name tells a secret."""
+    shown: dict[str, Any] = redact({parameter.name: parameter.default})
+    return {"default": shown[parameter.name]}
