@@ -70,7 +70,7 @@ class TaskBody(FunctionLike):
         Raises:
             Unplanned: enforce mode, and the body is called around its task or outside a governed flow.
         """
-        active = CURRENT.get()
+        active = CURRENT.get() or RUNTIME.receiver(self.fn)
         context = TaskRunContext.get()
         own = context is not None and context.task.fn is self
         if active is None:

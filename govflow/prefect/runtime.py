@@ -91,6 +91,15 @@ class Runtime:
         with self._lock:
             return self._open.get(run_id) or self._ended.get(run_id)
 
+    def receiver(self, fn: Any) -> Active | None:
+        """The one open run whose plan gives ``fn`` to other code: a plain thread carries no context of its run."""
+        found = [
+            active
+            for active in tuple(self._open.values())
+            if active.bound.sites is not None and active.bound.sites.handed_over(active.bound.name_of(fn))
+        ]
+        return found[0] if len(found) == 1 else None
+
     def enforcing(self) -> bool:
         """Whether a run that is enforced is open in this process."""
         return any(active.run.enforce for active in tuple(self._open.values()))

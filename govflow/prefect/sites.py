@@ -51,6 +51,10 @@ class Sites:
             return known[1]
         return self._find_through_helpers(frame)
 
+    def handed_over(self, name: str | None) -> frozenset[str]:
+        """The steps whose task, by its name in the plan, is given to other code: a thread, a pool, ``map``."""
+        return NOWHERE if name is None else self._index.handed_over(name)
+
     def _find_through_helpers(self, frame: FrameType | None) -> frozenset[str]:
         chain: list[tuple[CodeType, int]] = []
         while frame is not None:

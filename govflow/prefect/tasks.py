@@ -16,7 +16,7 @@ from govflow.prefect.bodies import UNMARKED, TaskBody, task_body
 from govflow.prefect.fan_out import sized
 from govflow.prefect.hooks import adding, guard_hooks
 from govflow.prefect.options import Governance, TaskCopyOptions
-from govflow.prefect.runtime import CURRENT
+from govflow.prefect.runtime import CURRENT, RUNTIME
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,12 +71,16 @@ class GovernedTask(Task[P, R]):
 
     def _at_site(self, frame: FrameType, fan_out: int | None = None) -> GovernedTask[P, R]:
         """This task, marked with the planned step that a call in ``frame`` is."""
-        active = CURRENT.get()
         body = self.fn
-        if active is None or not isinstance(body, TaskBody):
+        if not isinstance(body, TaskBody):
+            return self
+        active = CURRENT.get() or RUNTIME.receiver(body.fn)
+        if active is None:
             return self
         sites = active.bound.sites
-        step_ids = sites.find(frame) if sites is not None else UNMARKED
+        step_ids = UNMARKED
+        if sites is not None:
+            step_ids = sites.find(frame) or sites.handed_over(active.bound.name_of(body.fn))
         active.run.called.update(step_ids)
         waits = bool(self.timeout_seconds) and not self.isgenerator and may_wait(active.run, step_ids)
         key = (step_ids, fan_out, waits)

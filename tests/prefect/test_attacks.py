@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.prefect.conftest import POLICY, Home
 from tests.prefect.people import Background, pending, vote
 
 HEAD = """
+import asyncio
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -162,9 +164,19 @@ def f():
 @flow
 def g():
     return [part(1), twice(2)]
+
+@flow
+def handed():
+    return list(map(safe, [1, 2])) + sorted([3, 1, 2], key=safe)
+
+@flow
+async def loop():
+    return await asyncio.to_thread(safe, 5)
 """
     )
     assert module.f() == [2, 1, 2, 3, 5]
+    assert module.handed() == [1, 2, 1, 2, 3]
+    assert asyncio.run(module.loop()) == 5
     if mode == "observe":
         assert module.g() == [11, 4]
 
