@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -100,10 +100,20 @@ class Settings(BaseSettings):
     )
     debug: bool = Field(default=False, description="Debug records, and tracebacks from the command line.")
 
+    _explicit: frozenset[str] | None = PrivateAttr(default=None)
+
     @property
     def effective_mode(self) -> Mode:
         """``mode``, or what it defaults to."""
         return self.mode or ("enforce" if self.policy is not None else "observe")
+
+    @property
+    def explicit(self) -> frozenset[str]:
+        """The names of what an argument or an environment variable gave, and no file.
+
+        Of settings that :func:`load_settings` did not make it is not known: there it is all that was given.
+        """
+        return frozenset(self.model_fields_set) if self._explicit is None else self._explicit
 
     @property
     def redacted_url(self) -> str:
@@ -166,19 +176,22 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: an unknown key, a value that cannot be used, or a file that cannot be read. It names the place.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
-    found = [Layer("argument", given), *layers()]
+    environment, *files = layers()
+    found = [Layer("argument", given), environment, *files]
     problems = [problem for layer in found for problem in unknown_keys(layer)]
     if problems:
         raise problems[0]
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise _explain(error, found) from None  # the cause quotes the value, which may be a secret
+    settings._explicit = frozenset({*given, *environment.values})
+    return settings
 
 
 def layers() -> list[Layer]:
     """The places that give settings besides arguments, strongest first."""
-    return [_environment(os.environ), *_files(Path.cwd())]
+    return [_environment(os.environ), *file_layers(Path.cwd())]
 
 
 def unknown_keys(layer: Layer) -> Iterator[SettingsError]:
@@ -211,7 +224,12 @@ def _environment(environ: Mapping[str, str]) -> Layer:
     return Layer("environment", values, places)
 
 
-def _files(start: Path) -> Iterator[Layer]:
+def file_layers(start: Path) -> Iterator[Layer]:
+    """The files that give settings to a process whose working directory is ``start``, strongest first.
+
+    Raises:
+        SettingsError: a file cannot be read.
+    """
     for file_name, keys in _TABLES:
         for folder in _upward(start):
             file = folder / file_name

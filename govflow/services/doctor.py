@@ -124,7 +124,9 @@ def check_settings() -> tuple[Settings | None, list[Finding]]:
         if not unknown:
             settings = load_settings()
             said = f"mode {settings.effective_mode}, environment {settings.environment}, tenant {settings.tenant}"
-            return settings, [Finding("settings", Health.OK, said)]
+            places = [layer.place for layer in layers() if layer.values]
+            nowhere = f"defaults: no GOVFLOW_ variable, and no settings file in {Path.cwd()} or above it"
+            return settings, [Finding("settings", Health.OK, f"{said}; from {', '.join(places) or nowhere}")]
     except SettingsError as error:
         unknown = [error]
     return None, [Finding("settings", Health.FAIL, error.message, error.mend) for error in unknown]

@@ -50,3 +50,14 @@ def test_the_demo_ends_as_its_script_ends(repo: Path, run: Run) -> None:
     for said, code in ((0, 0), (1, 1), (7, 2)):
         script.write_text(f"import sys; sys.exit({said} if sys.argv[1:] == ['--yes'] else 9)")
         assert run("demo", "--yes").code == code
+
+
+def test_where_the_settings_come_from_is_said(run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the wrong folder the policy is not found; that must not look like a policy that was never written."""
+    checks = {one["name"]: one["what"] for one in run("doctor", "--format", "json").json["checks"]}
+    assert f"from environment, {repo}/pyproject.toml [tool.govflow]" in checks["settings"]
+    monkeypatch.chdir(repo.parent)
+    for name in ("GOVFLOW_DATABASE_URL", "GOVFLOW_PRINCIPAL"):
+        monkeypatch.delenv(name)
+    checks = {one["name"]: one["what"] for one in run("doctor", "--format", "json").json["checks"]}
+    assert f"no settings file in {repo.parent} or above it" in checks["settings"]

@@ -237,3 +237,12 @@ def test_reading_settings_does_not_import_prefect(project: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=project, env=env
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+
+
+def test_what_an_argument_or_a_variable_gave_is_told_from_what_a_file_gave(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "pyproject.toml").write_text('[tool.govflow]\nmode = "observe"\ntenant = "acme"\n')
+    assert load_settings().explicit == frozenset()
+    monkeypatch.setenv("GOVFLOW_TENANT", "other")
+    assert load_settings(environment="production").explicit == {"tenant", "environment"}
