@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Final
 
 import orjson
@@ -9,29 +10,29 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from govflow.approval.models import VoteDecision
 
-ANSWER_SCHEMA: Final[dict[str, Any]] = {
+_SCHEMA: Final[dict[str, Any]] = {
     "title": "Decide",
     "type": "object",
     "properties": {
         "token": {
-            "title": "Token",
+            "title": "Token (required)",
             "type": "string",
             "format": "password",
             "writeOnly": True,
             "minLength": 1,
             "maxLength": 200,
-            "description": "Your own token for this request: govflow approvals token ID --as YOU. It works once.",
+            "description": "Yours alone, and it works once. It is made by: govflow approvals token {id} --as NAME",
             "position": 0,
         },
         "decision": {
-            "title": "Decision",
+            "title": "Decision (required)",
             "type": "string",
             "enum": ["approve", "deny"],
-            "description": "approve lets the step run; deny ends the run.",
+            "description": "approve lets the step run; deny ends the request, and the step does not run.",
             "position": 1,
         },
         "reason": {
-            "title": "Reason",
+            "title": "Reason (required)",
             "type": "string",
             "minLength": 1,
             "maxLength": 1000,
@@ -43,6 +44,14 @@ ANSWER_SCHEMA: Final[dict[str, Any]] = {
     "required": ["token", "decision", "reason"],
     "additionalProperties": False,
 }
+
+
+def answer_schema(request_id: str) -> dict[str, Any]:
+    """The JSON schema of the form for one request. Prefect's server refuses input that does not fit it."""
+    schema = copy.deepcopy(_SCHEMA)
+    token = schema["properties"]["token"]
+    token["description"] = token["description"].format(id=request_id)
+    return schema
 
 
 class Answer(BaseModel):

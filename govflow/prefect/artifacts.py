@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
-from govflow.approval.models import ApprovalRequest
+from govflow.approval.models import ApprovalRequest, Vote
 from govflow.governor.assess import Assessment
 from govflow.governor.run import GovernedRun
 from govflow.ir.models import Plan
 from govflow.services.describe import plan_markdown, request_markdown
 from govflow.services.describe.escape import code, prose
 from govflow.telemetry import get_logger
+
+FORM: Final = "Or press Resume on the run's page and give a token, made by: govflow approvals token ID --as NAME"
 
 _log = get_logger(__name__)
 
@@ -33,12 +36,12 @@ def publish_plan(run: GovernedRun) -> None:
     )
 
 
-def publish_question(request: ApprovalRequest, flow_run_id: UUID) -> None:
-    """Show what is asked, and how to answer."""
+def publish_question(request: ApprovalRequest, flow_run_id: UUID, votes: Sequence[Vote] = ()) -> None:
+    """Show what is asked and how to answer, or what was answered."""
     _publish(
         key="govflow-approval",
-        page=lambda: request_markdown(request),
-        description=f"Approval request {request.request_id}.",
+        page=lambda: request_markdown(request, votes, form=FORM),
+        description=f"May {request.binding.step_id} run? {str(request.state).capitalize()}.",
         flow_run_id=str(flow_run_id),
     )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
@@ -23,15 +24,16 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.input.run_input import keyset_from_paused_state
+from prefect.logging.loggers import flow_run_logger
 from prefect.states import Paused, Running
 
 from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.errors import GovflowError, VoteRefused
 from govflow.governor.explain import question
-from govflow.prefect.answer import ANSWER_SCHEMA, Answer, read_answer
+from govflow.prefect.answer import Answer, answer_schema, read_answer
 from govflow.prefect.artifacts import publish_question
 from govflow.services.cast_answer import cast_answer
-from govflow.services.describe import request_markdown
+from govflow.services.describe import request_form
 from govflow.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -103,11 +105,14 @@ class _Question:
 
     def stand(self) -> ApprovalRequest:
         publish_question(self._request, self._run)
+        self._tell(f"Waiting for approval. {question(self._request)}")
         looked = 0.0
         while True:
             current = self._port.current(self._request)
             if current.state is not RequestState.PENDING:
+                self._tell(f"Request {current.request_id} is {current.state}.")
                 self._lower(current)
+                publish_question(current, self._run, self._port.store.approvals.votes(current.request_id))
                 return current
             if self._port.abandoned(self._request):
                 current = self._port.give_up(self._request)
@@ -117,6 +122,11 @@ class _Question:
                 self._look()
                 looked = time.monotonic()
             time.sleep(POLL_STORE)
+
+    def _tell(self, words: str) -> None:
+        """Say it in the log of the flow run: that is where whoever started it looks first."""
+        with suppress(Exception):  # outside a run, or with logging turned off, there is nobody to tell
+            flow_run_logger(self._port.flow_run).info(words)
 
     def _look(self) -> None:
         """See what Prefect says of the run, and answer it. A server that is busy is asked again at the next look."""
@@ -150,7 +160,7 @@ class _Question:
     def _raise_question(self) -> None:
         """Pause the run under a key that was never used, and put up the form."""
         self._forget()
-        words = f"{self._said} {question(self._request)}".strip()
+        words = f"{self._said} Still asked: {question(self._request)}" if self._said else question(self._request)
         state: State[Any] = Paused(
             name=STATE_NAME,
             message=words,
@@ -163,7 +173,7 @@ class _Question:
         accepted = False
         try:
             # The form is there before the state: a page that is quick finds it.
-            self._put(keys["schema"], ANSWER_SCHEMA)
+            self._put(keys["schema"], answer_schema(self._request.request_id))
             self._put(keys["description"], self._description())
             result: OrchestrationResult[Any] = self._client.set_flow_run_state(self._run, state)
             accepted = result.status is SetStateStatus.ACCEPT
@@ -173,7 +183,7 @@ class _Question:
 
     def _description(self) -> str:
         votes = self._port.store.approvals.votes(self._request.request_id)
-        text = request_markdown(self._request, votes)
+        text = request_form(self._request, votes)
         return f"**{self._said}**\n\n{text}" if self._said else text
 
     def _take_answer(self, state: State[Any]) -> None:
@@ -187,7 +197,8 @@ class _Question:
         try:
             cast_answer(self._port.store, self._request, answer.token, answer.decision, answer.reason, self._port.now())
         except VoteRefused as refused:
-            self._said = f"The last answer was refused: {refused.message}"
+            self._said = f"The last answer was refused: {refused.message} {refused.mend}".strip()
+            self._tell(self._said)
             self._port.publish_invalid(self._request, refused)
 
     def _letter(self) -> Answer | None:

@@ -19,8 +19,8 @@ from govflow.store.writer import Writer
 class ApprovedPlan:
     """A plan, and who made it the approved one.
 
-    ``flow`` is what the flow is known by (:func:`govflow.ir.lock.plan_key`); ``number`` counts from 0 for each flow of a
-    tenant.
+    ``flow`` is what the flow is known by (:func:`govflow.ir.lock.plan_key`); ``number`` counts from 0 for each flow
+    of a tenant.
     """
 
     tenant: str

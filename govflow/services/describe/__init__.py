@@ -6,7 +6,13 @@ reasons come from somebody's source and are escaped: they cannot become markup, 
 
 from govflow.services.describe.differences import diff_markdown, diff_text, flow_diff_markdown, flow_diff_text
 from govflow.services.describe.plans import plan_json, plan_markdown, plan_mermaid, plan_rows, plan_text
-from govflow.services.describe.questions import request_json, request_markdown, request_text, requests_text
+from govflow.services.describe.questions import (
+    request_form,
+    request_json,
+    request_markdown,
+    request_text,
+    requests_text,
+)
 from govflow.services.describe.reports import check_markdown, check_text
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "plan_mermaid",
     "plan_rows",
     "plan_text",
+    "request_form",
     "request_json",
     "request_markdown",
     "request_text",

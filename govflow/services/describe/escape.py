@@ -41,8 +41,9 @@ def prose(text: object, limit: int | None = None) -> str:
     """A sentence for Markdown: no markup, no HTML, no link, no mention."""
     line = plain(text, limit)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _LINKS.sub(r"\1&#8203;", _MARKUP.sub(r"\\\1", line))
-    return _LEADING.sub(r"\1&#8203;\2", line)
+    # The character itself and not its entity: one of Prefect's two pages shows the entity as text.
+    line = _LINKS.sub("\\1\u200b", _MARKUP.sub(r"\\\1", line))
+    return _LEADING.sub("\\1\u200b\\2", line)
 
 
 def code(text: object, *, cell: bool = False, limit: int | None = None) -> str:

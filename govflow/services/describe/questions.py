@@ -62,6 +62,18 @@ def request_text(request: ApprovalRequest, votes: Sequence[Vote] = (), *, cautio
     return "\n".join(lines) + "\n"
 
 
+def request_form(request: ApprovalRequest, votes: Sequence[Vote] = ()) -> str:
+    """What stands above the fields of the form: short, so that the fields are seen without scrolling."""
+    facts = _facts(request, votes)
+    kept = ("records", "asked by", "who may approve", "so far", "answer by")
+    shown = {**_parameters(request), **{name: facts[name] for name in kept if name in facts}}
+    lines = [f"**{prose(request.reason)}**", ""]
+    lines += [f"- {prose(name)}: {prose(text, 200)}" for name, text in shown.items()]
+    lines += ["", "Your token:", "", "```", f"govflow approvals token {plain(request.request_id)} --as NAME", "```", ""]
+    lines += ["Everything else is on the run's Artifacts tab, govflow-approval."]
+    return "\n".join(lines) + "\n"
+
+
 def request_markdown(request: ApprovalRequest, votes: Sequence[Vote] = (), *, form: str | None = None) -> str:
     """One request as a page.
 
@@ -75,7 +87,7 @@ def request_markdown(request: ApprovalRequest, votes: Sequence[Vote] = (), *, fo
         "",
         f"**{prose(request.reason)}**",
         "",
-        "| | |",
+        "| fact | value |",
         "| --- | --- |",
         *(f"| {name} | {code(text, cell=True, limit=400)} |" for name, text in _facts(request, votes).items()),
     ]
