@@ -86,6 +86,16 @@ def redact(value: Any, *, depth: int = 8) -> Any:
     return redact_text(str(value))
 
 
+def redact_named(name: str, value: Any) -> Any:
+    """``value`` as it may be shown under a dotted name: all of it is hidden when a part of the name tells a secret.
+
+    Numbers and flags are no secrets: ``parameters.token.required`` stays.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return MASK if any(map(is_secret_name, name.split("."))) else redact(value)
+
+
 _bound: ContextVar[Mapping[str, str]] = ContextVar("govflow_telemetry", default={})  # noqa: B039  never mutated
 
 

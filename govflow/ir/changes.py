@@ -1,21 +1,25 @@
 """The parts of a plan diff, and how they are written for people and for machines.
 
-What is written goes into records, error messages and comments on pull requests: literal secrets of a source are masked
-there. The parts themselves hold the values as they are.
+A diff holds values as they are. Before it goes into records, error messages or comments on pull requests, literal
+secrets of the source are taken out of it with :meth:`PlanDiff.masked`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from govflow.ir.models import Edge, Step
-from govflow.telemetry import MASK, is_secret_name, redact, redact_text
 
 _SHOWN: Final = 60  # characters of a value in a line of text
 _OPAQUE: Final = frozenset({"code"})  # fields whose old and new values tell a person nothing
+
+
+Mask = Callable[[str, Any], Any]
+"""What of a value may be shown, by its dotted name."""
 
 
 class ChangeKind(StrEnum):
@@ -39,16 +43,16 @@ class FieldChange:
         """JSON values; an absent side is left out."""
         made: dict[str, Any] = {"field": self.field, "kind": self.kind.value}
         if self.kind is not ChangeKind.ADDED:
-            made["old"] = _masked(self.field, self.old)
+            made["old"] = self.old
         if self.kind is not ChangeKind.REMOVED:
-            made["new"] = _masked(self.field, self.new)
+            made["new"] = self.new
         return made
 
     def text(self) -> str:
         """As in ``retries 0 -> 3``, ``code changed``, ``constants.limit added: 5``."""
         if self.field in _OPAQUE:
             return f"{self.field} {self.kind.value}"
-        old, new = _short(_masked(self.field, self.old)), _short(_masked(self.field, self.new))
+        old, new = _short(self.old), _short(self.new)
         if self.kind is ChangeKind.ADDED:
             return f"{self.field} added: {new}"
         if self.kind is ChangeKind.REMOVED:
@@ -101,6 +105,28 @@ class PlanDiff:
     rewired: tuple[Rewired, ...] = ()
     plan: tuple[FieldChange, ...] = ()  # of the flow itself: name, retries, parameters
 
+    def masked(self, mask: Mask) -> PlanDiff:
+        """The same diff with other values in it: fields, constants and resources as ``mask`` returns them.
+
+        Args:
+            mask: given a dotted name and a value, what may be shown; :func:`govflow.telemetry.redact_named`.
+        """
+
+        def fields(changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+            return tuple(replace(c, old=mask(c.field, c.old), new=mask(c.field, c.new)) for c in changes)
+
+        changed = [
+            Changed(c.step_id, _masked_step(c.old, mask), _masked_step(c.new, mask), fields(c.fields))
+            for c in self.changed
+        ]
+        return replace(
+            self,
+            added=tuple(_masked_step(step, mask) for step in self.added),
+            removed=tuple(_masked_step(step, mask) for step in self.removed),
+            changed=tuple(changed),
+            plan=fields(self.plan),
+        )
+
     def __bool__(self) -> bool:
         return self.approved_hash != self.loaded_hash
 
@@ -140,7 +166,7 @@ class PlanDiff:
 
 
 def _step_text(step: Step) -> str:
-    return f"{step.step_id}  {step.action} {step.provider} {redact_text(step.resource)}"
+    return f"{step.step_id}  {step.action} {step.provider} {step.resource}"
 
 
 def _move_text(move: Moved) -> str:
@@ -149,10 +175,9 @@ def _move_text(move: Moved) -> str:
     return f"> {move.new_id}: now step {move.new_position + 1}, was step {move.old_position + 1}"
 
 
-def _masked(field: str, value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return MASK if any(map(is_secret_name, field.split("."))) else redact(value)
+def _masked_step(step: Step, mask: Mask) -> Step:
+    constants = {name: mask(name, value) for name, value in step.constants.items()}
+    return step.model_copy(update={"resource": mask("resource", step.resource), "constants": constants})
 
 
 def _short(value: Any) -> str:
@@ -163,8 +188,7 @@ def _short(value: Any) -> str:
 
 
 def _step_dict(step: Step) -> dict[str, Any]:
-    shown: dict[str, Any] = redact(step.model_dump(mode="json"))
-    return shown
+    return step.model_dump(mode="json")
 
 
 def _edge_dicts(edges: tuple[Edge, ...]) -> list[dict[str, Any]]:

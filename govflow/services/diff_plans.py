@@ -19,6 +19,7 @@ from govflow.services.plan_flows import FlowPlan, Reading, flows_of, read_flows
 from govflow.services.regular_file import read_regular
 from govflow.services.workspace import Workspace
 from govflow.sources import GitTree, find_root
+from govflow.telemetry import redact_named
 
 _SECONDS: Final = 60.0  # for one git command
 
@@ -85,7 +86,7 @@ class FlowDiff:
 def diff_plans(workspace: Workspace, name: str, before: Plan | None, after: Plan | None) -> FlowDiff:
     """Compare two readings of one flow, judged by the same policy and tier rules."""
     old, new = _judged(workspace, before), _judged(workspace, after)
-    found = diff(before, after) if before is not None and after is not None else None
+    found = diff(before, after).masked(redact_named) if before is not None and after is not None else None
     return FlowDiff(
         name,
         before,

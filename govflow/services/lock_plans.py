@@ -25,6 +25,7 @@ from govflow.ir.lock import Lock, LockedFlow, dump_lock, plan_key
 from govflow.services.diff_plans import FlowDiff, diff_lock, lock_folder, read_lock
 from govflow.services.plan_flows import FlowPlan, read_flows
 from govflow.services.workspace import Workspace
+from govflow.telemetry import redact_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +159,5 @@ def _approval(workspace: Workspace, flow: FlowPlan) -> PlanApproval:
     if current is None:
         return PlanApproval(flow, digest, None, None, ())
     found = diff(current.plan, flow.plan, approved_hash=current.plan_hash, loaded_hash=digest)
-    return PlanApproval(flow, digest, current.plan_hash, current.principal, found.lines(), current.trusted)
+    lines = found.masked(redact_named).lines()  # they go into the record of the approval
+    return PlanApproval(flow, digest, current.plan_hash, current.principal, lines, current.trusted)

@@ -287,6 +287,24 @@ def test_two_flows_that_nothing_tells_apart_cannot_be_approved_together(repo: Pa
     assert files(repo) == before, "nothing was written"
 
 
+def test_a_literal_secret_is_in_no_diff_and_no_record(locked: Path, run: Run) -> None:
+    """The plan must hold it, or its hash would be another; what people and programs are shown need not."""
+    assert run("lock", "flows", "--approve", "--as", "bob").code == 0
+    login = FLOW.replace("table: str)", 'table: str, password: str = "")').replace(
+        "load(table)", 'load(table, password="gnomon-7f")'
+    )
+    (locked / "flows" / "etl.py").write_text(login)
+    shown = ""
+    for words in (["diff", "flows"], ["diff", "flows", "--format", "json"], ["diff", "flows", "--format", "md"]):
+        shown += run(*words).out
+    for form in ("text", "json", "md"):
+        shown += run("check", "flows", "--format", form).out + run("plan", "flows", "--format", form).out
+    shown += run("lock", "flows", "--approve", "--as", "carol").out + run("audit", "tail", "--format", "json").out
+    assert "constants.password added: ***" in shown
+    assert "GF304" in shown
+    assert "gnomon-7f" not in shown
+
+
 def test_a_pipe_named_like_a_flow_is_passed_over(repo: Path, run: Run) -> None:
     os.mkfifo(repo / "flows" / "pipe.py")
     assert run("plan", "flows").code == 0

@@ -13,6 +13,7 @@ from govflow.ir.changes import ChangeKind, FieldChange
 from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
 from govflow.ir.models import Edge, EdgeKind, FlowParameter, Plan, Step
+from govflow.telemetry import redact_named
 from tests.ir import plans
 
 
@@ -223,22 +224,23 @@ def test_ten_thousand_steps_are_compared_in_under_a_second_and_unchanged_ones_at
     assert time.process_time() - middle < 0.01
 
 
-def test_a_literal_secret_is_in_no_line_and_no_record_of_a_diff() -> None:
+def test_a_masked_diff_holds_no_literal_secret() -> None:
     """A diff stands in audit records, error messages and comments on pull requests."""
 
     def keeps(word: str) -> Plan:
-        login = plans.step(
-            "load#1", constants={"password": word, "dsn": f"pg://app:{word}@db/x", "retry": {"token": word}}
-        )
+        given = {"password": word, "dsn": f"pg://app:{word}@db/x", "retry": {"token": word}, "max_tokens": len(word)}
+        login = plans.step("load#1", constants=given)
         added = plans.step(f"{word[:5]}#1", resource=f"pg://app:{word}@db/y", constants={"api_key": word})
         default = FlowParameter(name="secret", default=repr(word))
         return plans.plan(login, added, parameters=(default,))
 
-    found = diff(keeps("gnomon-one"), keeps("sundial-two"))
-    shown = "\n".join(found.lines()) + json.dumps(found.to_dict())
+    found = diff(keeps("gnomon-1"), keeps("sundial-two"))
+    assert "gnomon-1" in json.dumps(found.to_dict()), "until it is masked"
+    masked = found.masked(redact_named)
+    shown = "\n".join(masked.lines()) + json.dumps(masked.to_dict()) + repr(masked)
+    assert "gnomon-1" not in shown and "sundial-two" not in shown
     assert "constants.password *** -> ***" in shown
-    assert "gnomon-one" not in shown and "sundial-two" not in shown
+    assert "constants.max_tokens 8 -> 11" in shown
     assert "pg://app:***@db/y" in shown
-    assert found.changed[0].new.constants["password"] == "sundial-two", (
-        "masked where it is written, not where it is compared"
-    )
+    assert [change.step_id for change in masked.changed] == [change.step_id for change in found.changed]
+    assert bool(masked) is bool(found) is True

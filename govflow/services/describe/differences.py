@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from govflow.ir.changes import PlanDiff
 from govflow.services.describe.escape import code, plain, prose
+from govflow.telemetry import redact_named, redact_text
 
 if TYPE_CHECKING:
     from govflow.services.diff_plans import FlowDiff, StepDelta
@@ -20,14 +21,14 @@ def diff_text(name: str, diff: PlanDiff) -> str:
     if not diff:
         return f"{plain(name)}: unchanged\n"
     head = f"{plain(name)}: {diff.approved_hash} -> {diff.loaded_hash}"
-    return "\n".join([head, *(f"  {plain(line)}" for line in diff.lines())]) + "\n"
+    return "\n".join([head, *(f"  {plain(line)}" for line in diff.masked(redact_named).lines())]) + "\n"
 
 
 def diff_markdown(name: str, diff: PlanDiff) -> str:
     """For a pull request: a ``diff`` block, which colours added and removed steps."""
     if not diff:
         return f"{code(name)}: unchanged\n"
-    return "\n".join([f"#### {code(name)}", "", *_block(diff.lines())]) + "\n"
+    return "\n".join([f"#### {code(name)}", "", *_block(diff.masked(redact_named).lines())]) + "\n"
 
 
 def flow_diff_text(change: FlowDiff) -> str:
@@ -52,10 +53,10 @@ def flow_diff_markdown(change: FlowDiff) -> str:
 def flow_lines(change: FlowDiff) -> list[str]:
     """The difference, line by line; a flow that is on one side only is all of its steps."""
     if change.diff is not None:
-        return list(change.diff.lines())
+        return list(change.diff.masked(redact_named).lines())
     mark, plan = ("+", change.after) if change.after is not None else ("-", change.before)
     steps = plan.steps if plan is not None else ()
-    return [f"{mark} {step.step_id}  {step.action} {step.provider} {step.resource}" for step in steps]
+    return [f"{mark} {step.step_id}  {step.action} {step.provider} {redact_text(step.resource)}" for step in steps]
 
 
 def delta_lines(deltas: Iterable[StepDelta]) -> list[str]:
