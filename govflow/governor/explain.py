@@ -11,13 +11,16 @@ from typing import Any
 from govflow.approval.models import ApprovalRequest, ApprovalRule
 from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, GovflowError, Refused
 from govflow.governor.assess import Ground, StepAssessment
+from govflow.telemetry import redact_text
 
 
 def reason_of(assessment: StepAssessment) -> str:
     """One sentence: what the step does, its tier and what made it so."""
     step = assessment.step
     why = assessment.findings[0].reason if assessment.findings else "no tier rule fired"
-    return f"{step.callee} does {step.action} on {assessment.resource}: tier {int(assessment.tier)} ({why})"
+    return (
+        f"{step.callee} does {step.action} on {redact_text(assessment.resource)}: tier {int(assessment.tier)} ({why})"
+    )
 
 
 def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
         "step_id": step.step_id,
         "action": step.action,
         "provider": step.provider,
-        "resource": assessment.resource,
+        "resource": redact_text(assessment.resource),
         "records": assessment.records,
         "tier": int(assessment.tier),
         "tier_rules": [finding.rule for finding in assessment.findings],

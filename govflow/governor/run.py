@@ -33,6 +33,7 @@ from govflow.ir.lock import plan_key
 from govflow.ir.models import IR, Plan, Step, StepKind, Tier
 from govflow.ir.vocabulary import Vocabulary
 from govflow.policy.model import Verdict
+from govflow.telemetry import redact_named
 
 MODES: Final = ("observe", "enforce")
 UNKNOWN: Final = "unknown"
@@ -263,7 +264,7 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
     if approved.plan_hash == hashed:
         yield Command(lambda port: port.append(run.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
         return
-    found = diff(approved.plan, plan, approved_hash=approved.plan_hash, loaded_hash=hashed)
+    found = diff(approved.plan, plan, approved_hash=approved.plan_hash, loaded_hash=hashed).masked(redact_named)
     payload["diff"] = found.to_dict()
     failed = run.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
     yield Command(lambda port: port.append(failed, durable=True))

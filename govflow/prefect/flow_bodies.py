@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from prefect.context import FlowRunContext
 
-from govflow.errors import Unplanned
+from govflow.errors import SettingsError, Unplanned
 from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
 from govflow.governor.step import Call, Grant, after, before
@@ -22,6 +22,7 @@ from govflow.prefect.origins import Origin
 from govflow.prefect.port import PrefectPort
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 from govflow.services.locked_plan import locked_plan
+from govflow.services.unread_configuration import unread_configuration
 
 
 @dataclass(slots=True)
@@ -97,6 +98,8 @@ class FlowBody(FunctionLike):
     def _prepare(self, context: FlowRunContext, parent: Active | None) -> Opening:
         workspace = RUNTIME.workspace()
         bound = RUNTIME.bound(self.fn, self.origin)
+        if bound.path is not None and (unread := unread_configuration(workspace.settings, bound.path)):
+            raise SettingsError(unread)
         flow_run, flow = context.flow_run, context.flow
         if flow_run is None or flow is None:
             raise Unplanned(f"{self.label} has no flow run.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from govflow.errors import ApprovalDenied, Denied, Unbound, Unplanned
+from govflow.errors import ApprovalDenied, Denied, SettingsError, Unbound, Unplanned
 from govflow.store import Store
 from tests.prefect.conftest import POLICY, Home
 from tests.prefect.people import Background, pending, vote
@@ -224,4 +224,17 @@ def iterated(n):
     module.RAN.clear()
     with pytest.raises(Denied, match="no-bulk"):
         getattr(module, flow)(101)
+    assert module.RAN == []
+
+
+def test_a_flow_whose_settings_were_not_found_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write("policy.yaml", POLICY)
+    home.write("pyproject.toml", '[tool.govflow]\npolicy = "policy.yaml"\n')
+    elsewhere = home.path / "elsewhere"
+    (elsewhere / ".git").mkdir(parents=True)  # a repository of its own: the search for settings ends there
+    module = home.load(HEAD + "\n@flow\ndef f():\n    return purge(1)\n")
+    monkeypatch.chdir(elsewhere)
+    home.configure()
+    with pytest.raises(SettingsError, match=r"pyproject\.toml"):
+        module.f()
     assert module.RAN == []

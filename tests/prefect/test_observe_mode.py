@@ -100,9 +100,13 @@ def clean(marker, frame=None):
 def clean_frame(marker):
     return purge(marker, frame=object())
 
+@task
+def show(value):
+    return str(value)
+
 @flow
-def dodge(marker):
-    return getattr(__import__("sys").modules[__name__], "ma" + "rk")(marker, "dodged ")
+def dodge(value):
+    return show(value)
 """
 
 
@@ -125,7 +129,16 @@ def test_a_tier_3_step_runs_and_the_record_says_what_would_have_stopped_it(home:
 
 def test_an_unplanned_step_runs_and_is_on_record(home: Home, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    assert home.load(RISKY).dodge(str(marker)) == "dodged "
+    module = home.load(RISKY)
+
+    class Trap:
+        """A value that calls a task behind the back of the plan."""
+
+        def __str__(self) -> str:
+            dodged: str = module.mark(str(marker), "dodged ")
+            return dodged
+
+    assert module.dodge(Trap()) == "dodged "
     assert marker.read_text() == "dodged "
     refused = [body for body in _said(home, "step.refused") if body["payload"]["callee"] == "mark"]
     assert [body["payload"]["code"] for body in refused] == ["unplanned"]
