@@ -10,7 +10,6 @@ Lock order: the database's lock, then the spool's.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import re
@@ -30,6 +29,7 @@ from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Filled
 from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
+from govflow.store import lifetime
 from govflow.store.engine import Database
 from govflow.store.log import Pending, sequence
 from govflow.store.spool import Foreign, Spool, make_line, others
@@ -81,7 +81,7 @@ class Writer:
         self._interval = interval
         self._closed = False
         self._begin()
-        _WRITERS.append(weakref.ref(self))
+        lifetime.follow(self)
 
     def _begin(self) -> None:
         host = re.sub(r"[^A-Za-z0-9-]+", "-", socket.gethostname())[:40]
@@ -98,6 +98,11 @@ class Writer:
         self._flusher: threading.Thread | None = None
         self._complained = False
         self._seen: dict[Path, tuple[int, int, int]] = {}
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: it takes no records any more."""
+        return self._closed
 
     def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
@@ -366,41 +371,3 @@ def _flush_on(reference: weakref.ref[Writer]) -> None:
             stop.wait(_RETRY)
         if stop.is_set():
             return
-
-
-_WRITERS: list[weakref.ref[Writer]] = []
-
-
-def _living() -> list[Writer]:
-    _WRITERS[:] = [reference for reference in _WRITERS if (writer := reference()) is not None and not writer._closed]
-    return [writer for reference in _WRITERS if (writer := reference()) is not None]
-
-
-_forking: list[Writer] = []
-
-
-def _before_fork() -> None:
-    _forking[:] = _living()
-    for writer in _forking:
-        writer.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for writer in reversed(_forking):
-        writer.after_fork_in_parent()
-    _forking.clear()
-
-
-def _after_fork_in_child() -> None:
-    for writer in _forking:
-        writer.after_fork_in_child()
-    _forking.clear()
-
-
-def _at_exit() -> None:
-    for writer in _living():
-        writer.close()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-atexit.register(_at_exit)
