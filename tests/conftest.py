@@ -12,7 +12,7 @@ from hypothesis import settings
 IN_CI = os.environ.get("GOVFLOW__CI") == "1"
 
 # A machine that is busy makes no example wrong. In CI properties are tried more often; at a desk, at every save.
-settings.register_profile("desk", max_examples=30, deadline=None)
+settings.register_profile("desk", max_examples=10, deadline=None)
 settings.register_profile("ci", max_examples=150, deadline=None, print_blob=True)
 settings.load_profile("ci" if IN_CI else "desk")
 
