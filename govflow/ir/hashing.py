@@ -17,7 +17,7 @@ from govflow.errors import CanonicalError
 from govflow.ir.canonical import canonical, digest
 from govflow.ir.models import IR, Plan, Step
 
-STEP_TYPE: Final = "govflow.step/1"
+STEP_TYPE: Final = "govflow.step/2"
 PLAN_TYPE: Final = "govflow.plan/1"
 IR_TYPE: Final = "govflow.ir/1"
 
@@ -38,9 +38,24 @@ def step_content(step: Step) -> dict[str, Any]:
         # Names are bound by keyword or by signature: the order in which a call lists them means nothing.
         "parameters": sorted(step.parameters),
         "constants": dict(step.constants),
+        "declared": step.declared,
+        "effects": effects_content(step),
         "code": step.code,
         "reason": step.reason,
     }
+
+
+def effects_content(step: Step) -> dict[str, str]:
+    """What the body was found to do; where it stands and in which order it was found mean nothing.
+
+    A mapping, so that a diff names the effects that came and went.
+    """
+    found: dict[str, str] = {}
+    for effect in step.effects:
+        name = f"{effect.action} {effect.provider} {effect.resource}"
+        if found.get(name) != "every row":
+            found[name] = "every row" if effect.unbounded else ""
+    return found
 
 
 def plan_content(plan: Plan) -> dict[str, Any]:

@@ -72,6 +72,20 @@ class CallSite(StrictModel):
     end_column: int
 
 
+class Effect(StrictModel):
+    """One thing that a step's code does to the world, found by reading it.
+
+    Action, provider, resource and ``unbounded`` are what is judged and hashed; the rest is for people.
+    """
+
+    action: NonEmpty
+    provider: NonEmpty
+    resource: NonEmpty  # ``{?}`` stands for a part that the source does not tell
+    unbounded: bool = False  # it changes or deletes every row: an UPDATE or DELETE without WHERE
+    detail: str = ""  # what was seen, as in ``DELETE FROM orders``. Not hashed; holds no literal value.
+    site: CallSite | None = None  # of the call that does it. Not hashed.
+
+
 class Step(StrictModel):
     """One call site of a task or subflow in a flow, or the flow's own body."""
 
@@ -88,6 +102,9 @@ class Step(StrictModel):
     retries: int = 0
     parameters: tuple[str, ...] = ()  # names bound at the call
     constants: Mapping[str, JsonValue] = Field(default_factory=dict)  # those of them that are literals
+    declared: bool = False  # the source states the action: the effects are shown and not judged
+    effects: tuple[Effect, ...] = ()  # found in the body and its helpers, each once, strongest first
+    unseen: tuple[str, ...] = ()  # outside code that the body calls and whose effects are not known. Not hashed.
     code: Digest  # of the normalised body, helpers included
     reason: str | None = None  # for an unresolved step: why, in words
     sites: tuple[CallSite, ...] = ()  # from the flow's body inward; the last one is the call itself

@@ -21,6 +21,7 @@ from govflow.ir.models import (
     CallSite,
     Edge,
     EdgeKind,
+    Effect,
     Finding,
     FlowParameter,
     Multiplicity,
@@ -97,9 +98,10 @@ def test_every_field_of_a_step_is_either_hashed_or_named_as_noise() -> None:
     """A field added to the model does not slip past the hash."""
     hashed = {
         "kind", "callee", "action", "provider", "resource", "tier", "approval", "records", "multiplicity",
-        "retries", "parameters", "constants", "code", "reason",
+        "retries", "parameters", "constants", "code", "reason", "declared", "effects",
     }  # fmt: skip
-    assert set(Step.model_fields) == hashed | {"step_id", "sites"}
+    assert set(Step.model_fields) == hashed | {"step_id", "sites", "unseen"}
+    assert set(Effect.model_fields) == {"action", "provider", "resource", "unbounded", "detail", "site"}
     assert set(Plan.model_fields) == {
         "version", "flow", "function", "retries", "parameters", "steps", "edges", "file", "findings",
     }  # fmt: skip
@@ -116,6 +118,24 @@ def test_step_hash_ignores_where_the_step_stands() -> None:
     one = plans.step("a#1", parameters=("x", "y"), constants={"x": 1, "y": 2})
     other = plans.step("a#1", parameters=("y", "x"), constants={"y": 2, "x": 1})
     assert step_hash(one) == step_hash(other)
+
+
+def test_step_hash_covers_what_the_effects_are_and_not_where_they_were_seen() -> None:
+    drop = Effect(action="data:drop", provider="postgres", resource="dataset://acme/orders")
+    mail = Effect(action="email:send", provider="email", resource="email://mail.acme.com")
+    with_both = step_hash(plans.step("a#1", effects=(drop, mail)))
+    seen = drop.model_copy(update={"detail": "DROP TABLE acme.orders", "site": SITE})
+    assert step_hash(plans.step("a#1", effects=(mail, seen, drop), unseen=("acme.push",))) == with_both
+    others = [
+        (),
+        (drop,),
+        (mail,),
+        (drop, mail.model_copy(update={"resource": "email://other"})),
+        (drop, mail.model_copy(update={"unbounded": True})),
+    ]
+    hashes = {step_hash(plans.step("a#1", effects=found)) for found in others}
+    hashes.add(step_hash(plans.step("a#1", effects=(drop, mail), declared=True)))
+    assert len(hashes) == len(others) + 1 and with_both not in hashes
 
 
 @given(plans.plans(), st.randoms())
