@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from govflow.governor.values import fill, placeholders
 from govflow.identity import Principal
 from govflow.ir.models import Multiplicity, Plan, Step, StepKind, Tier
 from govflow.policy.model import Decision, PolicyEngine, PolicyRequest, Verdict
-from govflow.tiers import TierFacts, TierFinding, TierRules
+from govflow.tiers import TierFacts, TierFinding, TierRules, TierVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class StepAssessment:
     step: Step  # as it was judged: what a call site could not tell is filled in from what the task declares
     tier: Tier
     findings: tuple[TierFinding, ...]  # tier rules that fired, strongest first
-    decision: Decision
+    decision: Decision  # the strictest about anything that the step does
+    action: str  # what was decided about: the step's own action, or one of its effects
+    provider: str
     resource: str  # with the bound parameters filled in, or the template while they are unknown
     records: int | None = None
     attributes: Mapping[str, Any] | None = None  # what the policy was shown, kept for replay
@@ -74,7 +76,9 @@ def judge(
     bound: Mapping[str, Any] | None = None,
     fan_out: int | None = None,
 ) -> StepAssessment:
-    """Judge one step.
+    """Judge one step: what it says of itself and, unless its source declares the action, each effect of its code.
+
+    The tier is the highest and the verdict the strictest of them.
 
     Args:
         step: as planned.
@@ -91,30 +95,72 @@ def judge(
     where = f"step {step.step_id}"
     known = bound is not None or all(name in values for name in placeholders(step.resource))
     resource = fill(step.resource, values, where) if known else step.resource
-    records = _records(step, values, fan_out)
-    verdict = ground.tiers.judge(
-        TierFacts(
-            action=step.action,
-            provider=step.provider,
-            resource=resource,
-            name=step.callee,
-            environment=ground.environment,
-            records=records,
-            declared=step.tier,
-            attributes=values,
+    deeds = _deeds(step, resource)
+    counts = [_records(step, deed, values, fan_out) for deed in deeds]
+    verdicts = [
+        ground.tiers.judge(
+            TierFacts(
+                action=deed.action,
+                provider=deed.provider,
+                resource=deed.resource,
+                name=step.callee,
+                environment=ground.environment,
+                records=records,
+                declared=step.tier,
+                unbounded=deed.unbounded,
+                attributes=values,
+            )
         )
-    )
-    attributes = _attributes(step, plan, ground, requester, verdict.tier, records, values)
-    decision = ground.engine.decide(
-        PolicyRequest(
-            selectors=requester.selectors() | {f"tenant:{ground.tenant}"},
-            action=step.action,
-            provider=step.provider,
-            resource=resource,
-            attributes=attributes,
+        for deed, records in zip(deeds, counts, strict=True)
+    ]
+    tier = max(verdict.tier for verdict in verdicts)
+    worst: StepAssessment | None = None
+    for deed, records in zip(deeds, counts, strict=True):
+        # The tier is the step's: a rule that reads it sees the same for each thing that the step does.
+        attributes = _attributes(step, plan, ground, requester, tier, records, values)
+        decision = ground.engine.decide(
+            PolicyRequest(
+                selectors=requester.selectors() | {f"tenant:{ground.tenant}"},
+                action=deed.action,
+                provider=deed.provider,
+                resource=deed.resource,
+                attributes=attributes,
+            )
         )
-    )
-    return StepAssessment(step, verdict.tier, verdict.findings, decision, resource, records, attributes)
+        if worst is None or _SEVERITY[decision.verdict] > _SEVERITY[worst.verdict]:
+            worst = StepAssessment(step, tier, _findings(verdicts), decision, *deed[:3], records, attributes)
+    assert worst is not None
+    return worst
+
+
+class _Deed(NamedTuple):
+    """One thing that a step does, with what, to what."""
+
+    action: str
+    provider: str
+    resource: str
+    unbounded: bool = False
+
+
+_SEVERITY: Final = {Verdict.PASS: 0, Verdict.ESCALATE: 1, Verdict.REJECT: 2}
+
+
+def _deeds(step: Step, resource: str) -> list[_Deed]:
+    """What is judged: what the step says of itself, and what its code was found to do unless the source declares it."""
+    own = _Deed(step.action, step.provider, resource)
+    if step.declared:
+        return [own]
+    found = [_Deed(item.action, item.provider, item.resource, item.unbounded) for item in step.effects]
+    told = any(deed[:3] == own[:3] for deed in found)
+    return list(dict.fromkeys(found if told else [own, *found]))
+
+
+def _findings(verdicts: Sequence[TierVerdict]) -> tuple[TierFinding, ...]:
+    """Every tier rule that fired for anything that the step does, strongest first."""
+    if len(verdicts) == 1:
+        return verdicts[0].findings
+    found = dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings)
+    return tuple(sorted(found, key=lambda finding: -finding.tier))
 
 
 def reads_parameters(step: Step, ground: Ground) -> frozenset[str] | None:
@@ -128,8 +174,9 @@ def reads_parameters(step: Step, ground: Ground) -> frozenset[str] | None:
             if not rest:
                 return None
             names.add(rest.partition(".")[0])
-    facts = TierFacts(step.action, step.provider, step.resource, step.callee, ground.environment, declared=step.tier)
-    names.update(path.partition(".")[0] for path in ground.tiers.reads_of(facts))
+    for deed in _deeds(step, step.resource):
+        facts = TierFacts(*deed[:3], step.callee, ground.environment, declared=step.tier)
+        names.update(path.partition(".")[0] for path in ground.tiers.reads_of(facts))
     return frozenset(names)
 
 
@@ -137,12 +184,12 @@ EFFECTLESS: Final = frozenset({"task:execute", "flow:execute"})
 """What steps do whose effect is not known: a map of them is many computations, not many records."""
 
 
-def _records(step: Step, values: Mapping[str, Any], fan_out: int | None) -> int | None:
+def _records(step: Step, deed: _Deed, values: Mapping[str, Any], fan_out: int | None) -> int | None:
     declared: Any = step.records
     if isinstance(declared, str):
         names = placeholders(declared)
         declared = values.get(names[0]) if names else None
-    if step.action in EFFECTLESS:
+    if deed.action in EFFECTLESS:
         fan_out = None
     numbers = [n for n in (declared, fan_out) if isinstance(n, int) and not isinstance(n, bool)]
     return max(numbers, default=None)

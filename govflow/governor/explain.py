@@ -16,11 +16,9 @@ from govflow.telemetry import redact_text
 
 def reason_of(assessment: StepAssessment) -> str:
     """One sentence: what the step does, its tier and what made it so."""
-    step = assessment.step
     why = assessment.findings[0].reason if assessment.findings else "no tier rule fired"
-    return (
-        f"{step.callee} does {step.action} on {redact_text(assessment.resource)}: tier {int(assessment.tier)} ({why})"
-    )
+    deed = f"{assessment.action} on {redact_text(assessment.resource)}"
+    return f"{assessment.step.callee} does {deed}: tier {int(assessment.tier)} ({why})"
 
 
 def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
@@ -28,8 +26,8 @@ def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
     step, decision = assessment.step, assessment.decision
     return {
         "step_id": step.step_id,
-        "action": step.action,
-        "provider": step.provider,
+        "action": assessment.action,
+        "provider": assessment.provider,
         "resource": redact_text(assessment.resource),
         "records": assessment.records,
         "tier": int(assessment.tier),
@@ -46,7 +44,7 @@ def refusal(assessment: StepAssessment, ground: Ground) -> Denied:
     decision = assessment.decision
     return Denied(
         f"Rule {decision.rule!r} denies this in {ground.environment}: {decision.reason}. {reason_of(assessment)}.",
-        mend=f"A policy whose rules allow {assessment.step.action} on {assessment.resource} would let it pass.",
+        mend=f"A policy whose rules allow {assessment.action} on {assessment.resource} would let it pass.",
         details=details_of(assessment, ground),
     )
 

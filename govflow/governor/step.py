@@ -348,6 +348,8 @@ def _replayable(assessment: StepAssessment) -> dict[str, Any]:
     """What a later replay of the decision needs. Parameter values stay out of the log: they may hold personal data."""
     attributes = assessment.attributes or {}
     return {
+        "action": assessment.action,
+        "provider": assessment.provider,
         "resource": assessment.resource,
         "attributes": {name: value for name, value in attributes.items() if name != "parameters"},
     }

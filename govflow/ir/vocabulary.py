@@ -50,9 +50,10 @@ class Vocabulary:
         unknown = [
             (step.step_id, field, value)
             for step in plan.steps
+            for deed in (step, *step.effects)
             for field, value, known in (
-                ("action", step.action, self.actions),
-                ("provider", step.provider, self.providers),
+                ("action", deed.action, self.actions),
+                ("provider", deed.provider, self.providers),
             )
             if value not in known
         ]

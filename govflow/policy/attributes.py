@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from govflow.ir.models import Multiplicity, StepKind
+from govflow.policy.holes import HOLE
 from govflow.policy.model import PolicyRequest
 from govflow.policy.places import did_you_mean
 
@@ -117,7 +118,7 @@ def declaration_problem(path: str, declared: Mapping[str, AttributeType]) -> tup
 def reader(path: str) -> Reader:
     """A function that reads the attribute of that path."""
     if path == "resource":
-        return lambda request, resource: resource
+        return _known_resource
     if path == "action":
         return lambda request, resource: request.action
     if path == "provider":
@@ -134,6 +135,12 @@ def reader(path: str) -> Reader:
 
         return read
     return lambda request, resource: _descend(request.attributes.get(space), tuple(keys), path)
+
+
+def _known_resource(request: PolicyRequest, resource: str) -> Any:
+    if HOLE in request.resource:
+        raise EvaluationError("resource: only a part of it is known from the source")
+    return resource
 
 
 def _descend(value: Any, keys: tuple[str, ...], path: str) -> Any:

@@ -18,6 +18,7 @@ from govflow.policy.checks import compile_rule
 from govflow.policy.conditions import Predicate
 from govflow.policy.document import PolicyDocument
 from govflow.policy.globs import Matcher, NoNormalForm, compile_globs, normal_glob, normal_resource
+from govflow.policy.holes import HOLE, every_match, normal_with_holes, some_match
 from govflow.policy.model import Decision, Effect, PolicyRequest
 from govflow.policy.places import Places
 from govflow.policy.rules import Combining, PolicyRule, RuleMode
@@ -39,6 +40,7 @@ class _Compiled:
     note: str  # "" for a rule that decides; else what its name is prefixed with in ``Decision.rules``
     action: Matcher | None  # None: every action; so for the others
     resource: Matcher | None
+    unsure: Matcher | None  # the same for a resource of which only a part is known
     subjects: frozenset[str] | None
     conditions: tuple[Predicate, ...]
     alone: Decision  # the decision when only this rule matched
@@ -51,7 +53,8 @@ class _Compiled:
         """
         if self.subjects is not None and self.subjects.isdisjoint(request.selectors):
             return False
-        if self.resource is not None and not self.resource(resource):
+        match = self.unsure if HOLE in request.resource else self.resource
+        if match is not None and not match(resource):
             return False
         problem: Exception | None = None
         for met in self.conditions:
@@ -113,7 +116,8 @@ class Engine:
         try:
             if not isinstance(request.selectors, Set):  # text is iterable too, and would name nobody
                 raise TypeError("selectors")
-            resource = normal_resource(request.resource)
+            holes = HOLE in request.resource
+            resource = normal_with_holes(request.resource) if holes else normal_resource(request.resource)
             found = self._find(request, resource)
             return self._combine(found) if isinstance(found, _Found) else found
         except NoNormalForm as problem:
@@ -165,11 +169,14 @@ class Engine:
 
     def _compile(self, rule: PolicyRule, document: PolicyDocument) -> _Compiled:
         note = "" if rule.decides else "shadow" if rule.mode is RuleMode.SHADOW else "advisory"
+        resources = [normal_glob(pattern) for pattern in rule.resources]
+        unsure = every_match if rule.effect is Effect.ALLOW else some_match
         return _Compiled(
             rule=rule,
             note=note,
             action=compile_globs(rule.actions),
-            resource=compile_globs([normal_glob(pattern) for pattern in rule.resources]),
+            resource=compile_globs(resources),
+            unsure=unsure(resources),
             subjects=None if EVERYONE in rule.subjects else frozenset(rule.subjects),
             conditions=compile_rule(rule, document.schema, Places(document.where), ("policy", "rules")),
             alone=Decision(

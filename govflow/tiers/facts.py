@@ -23,6 +23,7 @@ class TierFacts:
     declared: Tier | None = None
     attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Constants and bound parameters, read by dotted path (``values.state``)."""
+    unbounded: bool = False  # it changes or deletes every row: an UPDATE or DELETE without WHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class TierFinding:
 class TierVerdict:
     """The tier, and every rule that fired, strongest first; among equals in the order of the rules.
 
-    ``declared`` (the tier that the source declares) and ``baseline`` (tier 0, always) are rules too.
+    ``declared`` (the tier that the source declares), ``every-row`` (no WHERE: tier 3) and ``baseline`` (tier 0, always)
+    are rules too.
     """
 
     tier: Tier

@@ -27,7 +27,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _SHOWN: Final = (*TEXT_FIELDS, NUMBER_FIELD)
 _SITES: Final = 4096  # call sites remembered; beyond it all are judged anew, with the same result
 
-_Key = tuple[str, str, str, str, str, int | None, Tier | None]
+_Key = tuple[str, str, str, str, str, int | None, Tier | None, bool]
 
 
 class _Pending(NamedTuple):
@@ -162,6 +162,7 @@ class TierRules:
             facts.environment,
             facts.records,
             facts.declared,
+            facts.unbounded,
         )
         known = self._memo.get(key)
         if known is None:
@@ -180,6 +181,9 @@ class TierRules:
             if alive:
                 finding = TierFinding(rule.name, rule.tier, _render(rule.reason, site))
                 found.append(_Pending(finding, alive if all(branch.open for branch in alive) else ()))
+        if facts.unbounded:
+            found.append(_Pending(TierFinding("every-row", Tier.HIGH, f"{facts.action} without WHERE: every row"), ()))
+            found.sort(key=lambda one: -one.finding.tier)
         if facts.declared is not None:
             # Behind the rules that are as strong: they tell a person more than a declaration does.
             place = next((i for i, one in enumerate(found) if one.finding.tier < facts.declared), len(found))

@@ -44,7 +44,8 @@ def staged(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
             path = None
             if policy is not None:
                 path = tmp_path / "policy.yaml"
-                path.write_text(policy)
+                if not path.exists() or path.read_text() != policy:  # another thread may be reading it
+                    path.write_text(policy)
             given: dict[str, Any] = {"database_url": f"sqlite:///{file}", "tenant": "acme"}
             workspace = open_workspace(Settings(**(given | {"policy": path, "environment": "development"} | settings)))
             closing.callback(workspace.close)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from govflow.errors import VocabularyError
+from govflow.ir.models import Effect
 from govflow.ir.vocabulary import Vocabulary
 from tests.ir import plans
 
@@ -79,3 +80,9 @@ def test_one_word_may_be_given_as_text() -> None:
 def test_case_counts() -> None:
     with pytest.raises(VocabularyError):
         DEFAULT.check(plans.plan(plans.step("a#1", action="Data:Read")))
+
+
+def test_an_effect_with_an_unknown_word_is_refused() -> None:
+    found = Effect(action="data:zap", provider="postgres", resource="dataset://a")
+    with pytest.raises(VocabularyError, match="'data:zap' is not registered"):
+        Vocabulary.default().check(plans.plan(plans.step("a#1", effects=(found,))))

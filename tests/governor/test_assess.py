@@ -1,0 +1,96 @@
+"""A step is judged by everything that its code was found to do, and the strictest answer counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from govflow.governor.assess import Ground, StepAssessment, judge
+from govflow.governor.explain import reason_of
+from govflow.ir.models import Effect, Step, Tier
+from govflow.policy.document import load_policy
+from govflow.policy.engine import Engine
+from govflow.policy.model import Verdict
+from govflow.tiers import TierRules
+from tests.governor.plans import ALICE, plan, step
+
+POLICY = """
+version: 1
+policy:
+  name: acme
+  default: deny
+  rules:
+    - {name: no-mail, effect: deny, priority: 10, actions: ["email:send"]}
+    - {name: no-phi, effect: deny, priority: 10, resources: ["dataset://phi/*"]}
+    - {name: ask, effect: require_approval, priority: 20, approval: one, conditions: {step.tier: {gte: 2}}}
+    - {name: safe, effect: allow, priority: 40, conditions: {step.tier: {lte: 1}}}
+approvals:
+  one: {required: 1, approvers: ["*"]}
+"""
+
+READ = Effect(action="data:read", provider="postgres", resource="dataset://acme/orders")
+DROP = Effect(action="data:drop", provider="postgres", resource="dataset://acme/orders")
+MAIL = Effect(action="email:send", provider="email", resource="email://mail.acme.com")
+SOMEWHERE = Effect(action="data:read", provider="postgres", resource="dataset://{?}")
+
+
+def judged(made: Step, **fields: Any) -> StepAssessment:
+    ground = Ground(
+        Engine(load_policy(POLICY, "policy.yaml")), TierRules.default(), "default", "development", "enforce"
+    )
+    return judge(made, plan(made), ground, ALICE, **fields)
+
+
+def undeclared(*effects: Effect, **fields: Any) -> Step:
+    """A step that takes its action from the first effect, as the planner makes it."""
+    first = effects[0]
+    given = {"action": first.action, "provider": first.provider, "resource": first.resource, "effects": effects}
+    return step("etl/sync#1", **(given | fields))
+
+
+@pytest.mark.parametrize(
+    ("effects", "tier", "verdict", "rule", "action"),
+    [
+        ((READ,), Tier.MINIMAL, Verdict.PASS, "safe", "data:read"),
+        ((DROP, READ), Tier.HIGH, Verdict.ESCALATE, "ask", "data:drop"),
+        # The strongest effect would only be asked about; a weaker one is denied.
+        ((DROP, MAIL), Tier.HIGH, Verdict.REJECT, "no-mail", "email:send"),
+        # What the source does not tell may be what is denied.
+        ((SOMEWHERE,), Tier.MINIMAL, Verdict.REJECT, "no-phi", "data:read"),
+    ],
+)
+def test_the_strictest_answer_about_any_effect_counts(
+    effects: tuple[Effect, ...], tier: Tier, verdict: Verdict, rule: str, action: str
+) -> None:
+    found = judged(undeclared(*effects))
+    assert (found.tier, found.verdict, found.decision.rule, found.action) == (tier, verdict, rule, action)
+    assert action in reason_of(found)
+
+
+def test_what_the_source_declares_wins_over_what_was_found() -> None:
+    declared = step(
+        "etl/sync#1", action="data:read", provider="postgres", resource="dataset://a/b", declared=True, effects=(DROP,)
+    )
+    found = judged(declared)
+    assert (found.tier, found.verdict, found.action) == (Tier.MINIMAL, Verdict.PASS, "data:read")
+
+
+def test_every_tier_rule_that_fired_is_named_strongest_first() -> None:
+    found = judged(undeclared(DROP, MAIL))
+    tiers = [finding.tier for finding in found.findings]
+    assert tiers == sorted(tiers, reverse=True)
+    assert {"destructive-action", "write", "baseline"} <= {finding.rule for finding in found.findings}
+    assert len(set(found.findings)) == len(found.findings)
+
+
+def test_a_map_of_a_step_that_writes_counts_its_elements_and_one_that_computes_does_not() -> None:
+    assert judged(undeclared(MAIL), fan_out=101).tier is Tier.HIGH
+    assert judged(step("etl/compute#1"), fan_out=101).tier is Tier.MINIMAL
+
+
+def test_a_change_of_every_row_is_high_risk_wherever_it_runs() -> None:
+    update = Effect(action="data:update", provider="postgres", resource="dataset://acme/orders")
+    assert judged(undeclared(update)).tier is Tier.LOW
+    every = judged(undeclared(update.model_copy(update={"unbounded": True})))
+    assert (every.tier, every.findings[0].rule) == (Tier.HIGH, "every-row")
