@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from govflow.errors import VocabularyError
 from govflow.ir.actions import ACTIONS, PROVIDERS
-from govflow.ir.models import Plan
+from govflow.ir.models import Effect, Plan, Step
 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_-]*")
@@ -50,7 +50,7 @@ class Vocabulary:
         unknown = [
             (step.step_id, field, value)
             for step in plan.steps
-            for deed in (step, *step.effects)
+            for deed in _deeds(step)
             for field, value, known in (
                 ("action", deed.action, self.actions),
                 ("provider", deed.provider, self.providers),
@@ -71,6 +71,12 @@ class Vocabulary:
         meant = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
         register = f"`{field}s: [{value}]` in the policy file, or Vocabulary.default().extended({field}s=[{value!r}])"
         return f"{meant}Correct it, or register it: {register}."
+
+
+def _deeds(step: Step) -> Iterator[Step | Effect]:
+    """What names an action and a provider: the step, and what its code was found to do."""
+    yield step
+    yield from step.effects
 
 
 def _words(field: str, words: Iterable[str], shape: re.Pattern[str], expected: str) -> dict[str, str]:
