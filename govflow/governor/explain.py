@@ -11,6 +11,7 @@ from typing import Any
 from govflow.approval.models import ApprovalRequest, ApprovalRule
 from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, GovflowError, Refused
 from govflow.governor.assess import Ground, StepAssessment
+from govflow.ir.models import Effect
 from govflow.telemetry import redact_text
 
 
@@ -29,6 +30,7 @@ def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
         "action": assessment.action,
         "provider": assessment.provider,
         "resource": redact_text(assessment.resource),
+        "effects": [_deed(effect) for effect in step.effects],
         "records": assessment.records,
         "tier": int(assessment.tier),
         "tier_rules": [finding.rule for finding in assessment.findings],
@@ -37,6 +39,11 @@ def details_of(assessment: StepAssessment, ground: Ground) -> dict[str, Any]:
         "policy_digest": decision.policy_digest,
         "environment": ground.environment,
     }
+
+
+def _deed(effect: Effect) -> str:
+    every = ", every row" if effect.unbounded else ""
+    return f"{effect.action} {effect.provider} {redact_text(effect.resource)}{every}"
 
 
 def refusal(assessment: StepAssessment, ground: Ground) -> Denied:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from govflow.governor.assess import Ground, StepAssessment, judge
-from govflow.governor.explain import reason_of
+from govflow.governor.explain import details_of, reason_of
 from govflow.ir.models import Effect, Step, Tier
 from govflow.policy.document import load_policy
 from govflow.policy.engine import Engine
@@ -94,3 +94,10 @@ def test_a_change_of_every_row_is_high_risk_wherever_it_runs() -> None:
     assert judged(undeclared(update)).tier is Tier.LOW
     every = judged(undeclared(update.model_copy(update={"unbounded": True})))
     assert (every.tier, every.findings[0].rule) == (Tier.HIGH, "every-row")
+
+
+def test_whoever_is_asked_sees_everything_that_the_step_does_and_no_secret() -> None:
+    call = Effect(action="http:post", provider="http", resource="https://bob:hunter2@acme.io/hook")
+    seen = details_of(judged(undeclared(DROP.model_copy(update={"unbounded": True}), call)), GROUND)["effects"]
+    assert seen[0] == "data:drop postgres dataset://acme/orders, every row"
+    assert seen[1].startswith("http:post http https://") and "hunter2" not in seen[1]

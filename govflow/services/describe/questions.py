@@ -114,6 +114,7 @@ def _facts(request: ApprovalRequest, votes: Sequence[Vote]) -> dict[str, str]:
     binding = request.binding
     facts = {
         "what": " ".join(str(said[key]) for key in ("action", "provider", "resource") if said.get(key)),
+        "its code": "; ".join(map(str, said.get("effects") or ())),
         "records": said.get("records"),
         "tier": int(request.tier),
         "tier rules": ", ".join(map(str, said.get("tier_rules") or ())),
