@@ -14,7 +14,7 @@ from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
-from govflow.planning.runnables import code_of, defaults_of, described, make_runnable
+from govflow.planning.runnables import code_of, defaults_of, described, make_runnable, recorded_as
 from govflow.planning.scopes import Scope
 from govflow.planning.spread import spread
 from govflow.planning.values import (
@@ -35,12 +35,14 @@ from govflow.planning.values import (
     Instance,
     Method,
     ModuleRef,
+    Named,
     Origin,
     Partial,
     PastTask,
     TaskValue,
     Value,
     deps_of,
+    direct_deps,
     holds_callable,
     join,
     parts,
@@ -76,6 +78,8 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
             return call(machine, inner, merged, node)
         case Decorator(kind=kind, options=options):
             return make_runnable(machine, kind, options, given, node)
+        case Named():
+            return given.first()
         case HookPoint(owner=owner, kind=kind):
             owner.options = owner.options.with_hook(Hook(kind, given.first()))
             return given.first()
@@ -128,6 +132,9 @@ def run(
         lambda: code_of(machine, runnable),
         data=passed.deps(),
         order=order,
+        direct=NO_DEPS if handed_over else direct_deps(*passed.values()),
+        direct_order=direct_deps(waited) if waited is not None else NO_DEPS,
+        recorded_as=recorded_as(machine, runnable.fn),
         parameters=() if handed_over else tuple(bound),
         constants={HANDED_OVER: [callee]} if handed_over else literals(bound, mapped=mapped),
         many=mapped or runnable.wrapped or handed_over,
@@ -143,7 +150,8 @@ def run(
     if isinstance(runnable, TaskValue) and runnable.options.hooks and machine.recorder is not None:
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
-    return Data(frozenset((number,)), Origin.STEP)
+    made = frozenset((number,))
+    return Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made)
 
 
 def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:

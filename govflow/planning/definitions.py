@@ -26,6 +26,7 @@ from govflow.planning.values import (
     Imported,
     Instance,
     ModuleRef,
+    Named,
     Origin,
     Partial,
     TaskValue,
@@ -70,6 +71,10 @@ def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value)
         case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
             return call(machine, decorator, Arguments([value]), node)
         case External(dotted=dotted) if dotted in SINGLE_CALL_DECORATORS:
+            return value
+        case Named(after=after):
+            if isinstance(value, Function):
+                value.named_after = after
             return value
         case Decorator() | HookPoint() | Partial():
             return call(machine, decorator, Arguments([value]), node)

@@ -25,6 +25,7 @@ from govflow.planning.values import (
     FlowValue,
     Instance,
     ModuleRef,
+    Named,
     Origin,
     Partial,
     PastTask,
@@ -59,7 +60,7 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
     if dotted in words.IMPORT_MODULE:
         return _import_module(machine, given)
     if dotted == "functools.wraps":
-        return External(dotted)
+        return Named(given.first())
     if dotted in words.SWALLOWING:
         return External(f"{dotted}{words.MADE}")
     if dotted == "sys.modules.get":
@@ -106,6 +107,7 @@ def _run_deployment(machine: Machine, dotted: str, last: str, given: Arguments, 
         data=given.deps(),
         parameters=tuple(bound),
         constants=literals(bound, mapped=False),
+        recorded_as=words.RUN_DEPLOYMENT,
         optional=True,  # it passes no task or flow of this process, so nothing here can prove that it ran
     )
     deps = frozenset((place.draft.number,)) if place is not None and place.draft is not None else NO_DEPS

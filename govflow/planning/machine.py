@@ -315,6 +315,9 @@ class Machine:
         *,
         data: Deps = NO_DEPS,
         order: Deps = NO_DEPS,
+        direct: Deps = NO_DEPS,
+        direct_order: Deps = NO_DEPS,
+        recorded_as: frozenset[str] = frozenset(),
         parameters: tuple[str, ...] = (),
         constants: dict[str, JsonValue] | None = None,
         many: bool = False,
@@ -330,13 +333,14 @@ class Machine:
         if draft is None:
             self._numbers += 1
             draft = Draft(self._numbers, kind, callee, options, defaults, code(), is_many, is_optional, reason)
+            draft.recorded_as = recorded_as
             place.draft = draft
             self.recorder.drafts[draft.number] = draft
         draft.meet(many=is_many, optional=is_optional, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))
         self.recorder.touched += 1
-        self.recorder.connect(data, draft.number, EdgeKind.DATA)
-        self.recorder.connect(order, draft.number, EdgeKind.ORDER)
+        self.recorder.connect(data, draft.number, EdgeKind.DATA, direct)
+        self.recorder.connect(order, draft.number, EdgeKind.ORDER, direct_order)
         return place
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from govflow.errors import FlowNotFound, SourceError
+from govflow.ir.execution import NO_HINTS, Hints
 from govflow.ir.hashing import plan_hash
 from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
 from govflow.planning import definitions, expressions, statements  # noqa: F401 # they fill the machine's tables
@@ -68,6 +69,7 @@ class PlannedFlow:
     plan: Plan
     path: str  # of the flow's file, relative to the tree
     functions: tuple[FunctionRef, ...]
+    hints: Hints = NO_HINTS  # what a comparison with a run needs and a plan does not hold
 
 
 def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
@@ -111,7 +113,9 @@ def plan_flow(tree: SourceTree, path: str, function: str | None = None) -> Plann
         FunctionRef(posixpath.relpath(item.path, posixpath.dirname(path) or "."), item.qualname, item.line, item.role)
         for item in used
     ]
-    return PlannedFlow(plan, path, tuple(_distinct(refs)))
+    recorder = machine.recorder
+    hints = NO_HINTS if recorder is None else Hints(recorder.direct_edges(), recorder.recorded_names())
+    return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
 
 
 def _too_deep(path: str) -> SourceError:

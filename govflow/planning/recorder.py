@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from govflow.ir.models import CallSite, Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
 from govflow.planning.options import Options
-from govflow.planning.values import Deps, TaskValue
+from govflow.planning.values import NO_DEPS, Deps, TaskValue
 
 Position = tuple[int, int, int, int]
 
@@ -45,6 +45,7 @@ class Draft:
     parameters: dict[str, None] = field(default_factory=dict)
     constants: dict[str, JsonValue] | None = None
     step_id: str = ""
+    recorded_as: frozenset[str] = frozenset()  # names that an engine may record its function under
 
     def meet(self, *, many: bool, optional: bool, constants: dict[str, JsonValue]) -> None:
         """The same call was read again, on another round of a loop."""
@@ -112,15 +113,38 @@ class Recorder:
     def __init__(self, function: str) -> None:
         self.root = Place(function, (0, 0, 0, 0), ())
         self.edges: dict[tuple[int, int, EdgeKind], None] = {}
+        self.direct: set[tuple[int, int, EdgeKind]] = set()
         self.drafts: dict[int, Draft] = {}
         self.hooked: dict[TaskValue, None] = {}  # called, and with callables in their options
         self.touched = 0  # grows with every call that was recorded, also one that was known
 
-    def connect(self, sources: Deps, target: int, kind: EdgeKind) -> None:
-        """Let ``target`` come after each of ``sources``."""
+    def connect(self, sources: Deps, target: int, kind: EdgeKind, direct: Deps = NO_DEPS) -> None:
+        """Let ``target`` come after each of ``sources``.
+
+        Args:
+            sources: steps that a value was made from.
+            target: the step that is given the value.
+            kind: why it comes after them.
+            direct: those of the sources whose future, state or result is given as it is. An edge that any reading of
+                the call finds to be made otherwise is not direct.
+        """
         for source in sources:
             if source in self.drafts:
-                self.edges[(source, target, kind)] = None
+                edge = (source, target, kind)
+                if edge not in self.edges and source in direct:
+                    self.direct.add(edge)
+                elif source not in direct:
+                    self.direct.discard(edge)
+                self.edges[edge] = None
+
+    def direct_edges(self) -> frozenset[tuple[str, str, EdgeKind]]:
+        """Edges whose value is handed on as it is, by step id; after :meth:`finish`."""
+        ids = {number: draft.step_id for number, draft in self.drafts.items()}
+        return frozenset((ids[source], ids[target], kind) for source, target, kind in self.direct)
+
+    def recorded_names(self) -> dict[str, frozenset[str]]:
+        """Step id to the names that an engine may record its function under; after :meth:`finish`."""
+        return {draft.step_id: draft.recorded_as for draft in self.drafts.values() if draft.recorded_as}
 
     def finish(self) -> tuple[list[Step], list[Edge]]:
         """Number the calls of each scope and build the models, in source order."""

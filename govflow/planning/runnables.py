@@ -17,6 +17,7 @@ from govflow.planning.values import (
     External,
     FlowValue,
     Function,
+    Instance,
     Partial,
     PastTask,
     TaskValue,
@@ -81,6 +82,26 @@ def described(machine: Machine, fn: Value) -> tuple[str, str]:
         case ClassValue(qualname=qualname, module=module):
             return qualname, f"{module.stem}/{qualname}"
     return "unknown", "unknown"
+
+
+def recorded_as(machine: Machine, fn: Value) -> frozenset[str]:
+    """Names that an engine may record a function under, where the callee in the plan does not tell them."""
+    match machine.resolve(fn):
+        case Function(named_after=Value() as after) as function:
+            return recorded_as(machine, after) | {function.qualname.rpartition(".")[2]}
+        case Function(qualname=qualname):
+            return frozenset((qualname.rpartition(".")[2],))
+        case BoundFunction(function=function):
+            return recorded_as(machine, function)
+        case PastTask(runnable=runnable):
+            return recorded_as(machine, runnable.fn)
+        case TaskValue(fn=inner) | FlowValue(fn=inner):
+            return recorded_as(machine, inner)
+        case Partial():
+            return frozenset(("partial",))
+        case Instance(cls=cls):
+            return frozenset((cls.qualname.rpartition(".")[2],))
+    return frozenset()
 
 
 def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:

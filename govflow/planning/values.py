@@ -21,6 +21,7 @@ Deps: TypeAlias = frozenset[int]
 NO_DEPS: Deps = frozenset()
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _WIDEST_CHOICE = 64
+_DEEPEST_LOOK = 20  # containers inside containers
 
 
 class Origin(Enum):
@@ -53,6 +54,7 @@ class Data(Value):
     deps: Deps = NO_DEPS
     origin: Origin = Origin.COMPUTED
     reason: str = ""  # why it is hidden
+    direct: Deps = NO_DEPS  # steps whose very future, state or result it is, on every path
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +94,7 @@ class Function(Value):
     defaults: tuple[Value, ...] = ()
     keyword_defaults: tuple[Value | None, ...] = ()
     wrapped: bool = False  # by a decorator from outside, which may call it any number of times
+    named_after: Value | None = None  # the function whose name it was given
     decorators: list[ast.expr] = field(default_factory=list)  # those that make no task or flow of it
 
 
@@ -128,6 +131,13 @@ class PastTask(Value):
     """``some_task.fn``: its function, which runs without the engine when it is called."""
 
     runnable: TaskValue | FlowValue
+
+
+@dataclass(eq=False, slots=True)
+class Named(Value):
+    """``functools.wraps(some_function)``: a decorator that only gives a function the name of another."""
+
+    after: Value
 
 
 @dataclass(eq=False, slots=True)
@@ -219,6 +229,7 @@ def join(values: Iterable[Value | None]) -> Value:
     flat: list[Value] = []
     seen: set[object] = set()
     deps: Deps = NO_DEPS
+    direct: Deps | None = None
     plain: set[Origin] = set()
     for value in _flatten(values):
         key = _key(value)
@@ -227,12 +238,13 @@ def join(values: Iterable[Value | None]) -> Value:
         seen.add(key)
         if isinstance(value, Data) and not value.reason and value.origin is not Origin.PARAMETER:
             deps |= value.deps
+            direct = value.direct if direct is None else direct & value.direct
             plain.add(value.origin)
         else:
             flat.append(value)
     if plain:
         origin = Origin.STEP if Origin.STEP in plain else min(plain, key=lambda item: item.value)
-        flat.append(Data(deps, origin))
+        flat.append(Data(deps, origin, direct=direct or NO_DEPS))
     if len(flat) == 1:
         return flat[0]
     return Choice(tuple(flat[:_WIDEST_CHOICE])) if flat else NONE
@@ -257,7 +269,7 @@ def _key(value: Value) -> object:
     if isinstance(value, Imported):
         return (value.module.path, value.module.folder, value.name)
     if isinstance(value, Data):
-        return (value.origin, value.deps, value.reason)
+        return (value.origin, value.deps, value.reason, value.direct)
     if isinstance(value, Method):
         return (id(value.receiver), value.name)
     return id(value)
@@ -297,6 +309,23 @@ def deps_of(*values: Value) -> Deps:
                 if isinstance(part, Data):
                     found |= part.deps
     return frozenset(found)
+
+
+def direct_deps(*values: Value, depth: int = 0) -> Deps:
+    """Steps whose very future, state or result these values are or hold, on every path.
+
+    An engine that looks through its arguments finds these, and no other step that a value was made from.
+    """
+    found: Deps = NO_DEPS
+    for value in values:
+        if isinstance(value, Data):
+            found |= value.direct
+        elif isinstance(value, Container) and value.exact and depth < _DEEPEST_LOOK:
+            found |= direct_deps(*value.items, depth=depth + 1)
+        elif isinstance(value, Choice):
+            each = [direct_deps(option, depth=depth + 1) for option in value.options]
+            found |= frozenset.intersection(*each) if each else NO_DEPS
+    return found
 
 
 CALLABLE = (

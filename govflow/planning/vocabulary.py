@@ -144,7 +144,6 @@ NAME_TABLES: Final = frozenset({"globals", "locals", "vars"})
 
 SINGLE_CALL_DECORATORS: Final = frozenset(
     {
-        "functools.wraps",  # what functools.wraps(...) gives
         "contextlib.contextmanager",
         "contextlib.asynccontextmanager",
         "abc.abstractmethod",
