@@ -35,11 +35,11 @@ MAIL = Effect(action="email:send", provider="email", resource="email://mail.acme
 SOMEWHERE = Effect(action="data:read", provider="postgres", resource="dataset://{?}")
 
 
+GROUND = Ground(Engine(load_policy(POLICY, "policy.yaml")), TierRules.default(), "default", "development", "enforce")
+
+
 def judged(made: Step, **fields: Any) -> StepAssessment:
-    ground = Ground(
-        Engine(load_policy(POLICY, "policy.yaml")), TierRules.default(), "default", "development", "enforce"
-    )
-    return judge(made, plan(made), ground, ALICE, **fields)
+    return judge(made, plan(made), GROUND, ALICE, **fields)
 
 
 def undeclared(*effects: Effect, **fields: Any) -> Step:
