@@ -46,7 +46,9 @@ def test_the_wheel_holds_nothing_beside_the_package(wheel: zipfile.ZipFile) -> N
 def test_the_wheel_carries_its_licence_and_entry_points(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
     (licence,) = (name for name in wheel.namelist() if name.endswith("/licenses/LICENSE"))
-    assert "govflow = govflow.cli.app:main" in wheel.read(entry_points).decode()
+    declared = wheel.read(entry_points).decode()
+    assert "govflow = govflow.cli.app:main" in declared
+    assert "[pytest11]\ngovflow = govflow.testing.plugin" in declared
     assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()
 
 
