@@ -25,6 +25,7 @@ from govflow.cli.diff import diff
 from govflow.cli.doctor import doctor
 from govflow.cli.lock import lock
 from govflow.cli.plan import plan
+from govflow.cli.scan import scan
 
 CLEAN: Final = 0
 ERROR: Final = 2
@@ -33,6 +34,7 @@ INTERRUPTED: Final = 130
 _EXAMPLES: Final = """Examples:
 
   govflow doctor                         is this installation fit to use?
+  govflow scan .                         every flow here: what it does, how risky it is
   govflow plan flows/etl.py              steps, edges, tiers, what policy says
   govflow lock flows/                    write govflow.lock, to be reviewed
   govflow check flows/                   in CI: exit 1 when code and lock differ
@@ -56,7 +58,7 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=""),
     )
-    for command in (doctor, demo, plan, lock, diff, check):
+    for command in (doctor, demo, scan, plan, lock, diff, check):
         app.command(command, help_format="markdown", help_epilogue="")
     app.command(approvals)
     app.command(audit)

@@ -6,9 +6,12 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
+
+from govflow.errors import RequestError
 
 _SLOW: Final = 2.0  # seconds before a person is told what takes so long
 
@@ -42,7 +45,29 @@ def write(text: str) -> None:
 
 def write_json(document: Any) -> None:
     """Write one JSON document, indented, in the order of its keys."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """One JSON document, indented, in the order of its keys."""
+    return json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def deliver(text: str, file: Path | None) -> None:
+    """Write a report to a file, or to stdout as :func:`write` does.
+
+    Raises:
+        RequestError: the file cannot be written.
+    """
+    if file is None:
+        write(text)
+        return
+    try:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise RequestError(
+            f"{file} cannot be written: {error.strerror or error}.", mend="Give --output another place."
+        ) from None
 
 
 @contextmanager
@@ -55,3 +80,18 @@ def progress(what: str, after: float = _SLOW) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, when that is a terminal: the function that is given takes what is done and what there is."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from govflow.errors import FlowNotFound, SourceError
 from govflow.ir.execution import NO_HINTS, Hints
@@ -72,50 +73,76 @@ class PlannedFlow:
     hints: Hints = NO_HINTS  # what a comparison with a run needs and a plan does not hold
 
 
-def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
-    """The flows that a file defines, in source order.
+class Reader:
+    """Plans the flows of one tree. Every file is read and parsed once, whichever flows need it.
 
-    Raises:
-        SourceError: the file is not there, cannot be decoded, or is not Python.
+    A reader is for one state of the source: make a new one when files have changed. Plans do not depend on what the
+    same reader planned before.
     """
-    path = posixpath.normpath(path)
-    try:
-        with _deep_stack():
-            machine = _Session(ModuleGraph(tree)).machine(path)
-    except RecursionError as error:
-        raise _too_deep(path) from error
-    return tuple(found.ref for found in _flows_of(machine, path))
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._session = _Session(ModuleGraph(tree))
+
+    def flows(self, path: str) -> tuple[FlowRef, ...]:
+        """The flows that a file defines, in source order.
+
+        Raises:
+            SourceError: the file is not there, cannot be decoded, or is not Python.
+        """
+        path = posixpath.normpath(path)
+        with _room_for(path):
+            return tuple(found.ref for found in _flows_of(self._session.machine(path), path))
+
+    def plan(self, path: str, function: str | None = None) -> PlannedFlow:
+        """The plan of one flow.
+
+        Args:
+            path: the flow's file, POSIX, relative to the tree's root.
+            function: name or qualified name of the flow's function, the name it is assigned to, or its Prefect name;
+                None for the only flow of the file.
+
+        Raises:
+            FlowNotFound: there is no such flow, or more than one to choose from; the message names what was found.
+            SourceError: the file cannot be read or parsed; the message names file and line.
+        """
+        path = posixpath.normpath(path)
+        with _room_for(path):
+            machine = self._session.machine(path)
+            return self._planned(machine, path, _choose(_flows_of(machine, path), path, function))
+
+    def plans(self, path: str) -> tuple[PlannedFlow, ...]:
+        """The plans of every flow that a file defines, in source order.
+
+        Raises:
+            SourceError: the file cannot be read or parsed; the message names file and line.
+        """
+        path = posixpath.normpath(path)
+        planned = []
+        with _room_for(path):
+            machine = self._session.machine(path)
+            for place in range(len(_flows_of(machine, path))):
+                # Each flow has a reading of its own: what one does to a module must not reach the next.
+                machine = machine if not place else self._session.machine(path)
+                planned.append(self._planned(machine, path, _flows_of(machine, path)[place]))
+        return tuple(planned)
+
+    def _planned(self, machine: Machine, path: str, chosen: _Found) -> PlannedFlow:
+        plan, used = self._session.plan_first(machine, chosen.value)
+        folder = posixpath.dirname(path) or "."
+        refs = [FunctionRef(posixpath.relpath(item.path, folder), item.qualname, item.line, item.role) for item in used]
+        recorder = machine.recorder
+        hints = NO_HINTS if recorder is None else Hints(recorder.direct_edges(), recorder.recorded_names())
+        return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
+
+
+def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
+    """The flows that a file defines, in source order: :meth:`Reader.flows` for one file."""
+    return Reader(tree).flows(path)
 
 
 def plan_flow(tree: SourceTree, path: str, function: str | None = None) -> PlannedFlow:
-    """Read the plan of one flow.
-
-    Args:
-        tree: where the source is.
-        path: the flow's file, POSIX, relative to the tree's root.
-        function: name or qualified name of the flow's function, the name it is assigned to, or its Prefect name;
-            None for the only flow of the file.
-
-    Raises:
-        FlowNotFound: there is no such flow, or more than one to choose from; the message names what was found.
-        SourceError: the file cannot be read or parsed; the message names file and line.
-    """
-    path = posixpath.normpath(path)
-    session = _Session(ModuleGraph(tree))
-    try:
-        with _deep_stack():
-            machine = session.machine(path)
-            chosen = _choose(_flows_of(machine, path), path, function)
-            plan, used = session.plan(machine, chosen.value)
-    except RecursionError as error:
-        raise _too_deep(path) from error
-    refs = [
-        FunctionRef(posixpath.relpath(item.path, posixpath.dirname(path) or "."), item.qualname, item.line, item.role)
-        for item in used
-    ]
-    recorder = machine.recorder
-    hints = NO_HINTS if recorder is None else Hints(recorder.direct_edges(), recorder.recorded_names())
-    return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
+    """Read the plan of one flow: :meth:`Reader.plan` for one flow."""
+    return Reader(tree).plan(path, function)
 
 
 def _too_deep(path: str) -> SourceError:
@@ -126,12 +153,18 @@ _FRAMES = 4000  # Python frames; no more, or the C stack of the parser of Python
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
-    """Room for helpers inside helpers inside blocks: each takes some ten frames to read."""
+def _room_for(path: str) -> Iterator[None]:
+    """Room for helpers inside helpers inside blocks: each takes some ten frames to read.
+
+    Raises:
+        SourceError: it was not enough.
+    """
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _FRAMES))
     try:
         yield
+    except RecursionError as error:
+        raise _too_deep(path) from error
     finally:
         sys.setrecursionlimit(before)
 
@@ -195,13 +228,24 @@ def _choose(flows: list[_Found], path: str, function: str | None) -> _Found:
     )
 
 
+_Called: TypeAlias = "tuple[int, object]"  # the function's node and the flow's options
+_Code: TypeAlias = "tuple[str, tuple[UsedFunction, ...]]"  # its plan's hash, and what it was read from
+
+
 class _Session:
-    """Plans a flow and, on the way, its subflows; every file is parsed once."""
+    """Plans flows and, on the way, their subflows; every file is parsed once."""
 
     def __init__(self, graph: ModuleGraph) -> None:
         self._graph = graph
         self._running: list[int] = []
-        self._known: dict[tuple[int, object], tuple[str, tuple[UsedFunction, ...]]] = {}
+        self._circled = False  # whether what is being planned met a flow that is running
+        self._known: dict[_Called, _Code] = {}  # of this flow: some were cut where the circle came round
+        self._settled: dict[_Called, _Code] = {}  # the same whoever asks
+
+    def plan_first(self, machine: Machine, flow: FlowValue) -> tuple[Plan, tuple[UsedFunction, ...]]:
+        """The plan of a flow that nobody calls: the same, whatever was planned before."""
+        self._running, self._circled, self._known = [], False, {}
+        return self.plan(machine, flow)
 
     def machine(self, path: str) -> Machine:
         """A fresh reading of a file: nothing that one flow does to a module reaches the plan of another."""
@@ -227,9 +271,13 @@ class _Session:
         if not isinstance(fn, Function):
             return caller.bodies.digest_of(fn, "flow")
         if id(fn.node) in self._running:
+            self._circled = True
             return caller.bodies.digest_of(fn, "flow")  # it is being planned: the caller runs inside it
         key = (id(fn.node), flow.options)
-        if key not in self._known:
+        known = self._settled.get(key)
+        if known is None and key in self._known:
+            known, self._circled = self._known[key], True
+        if known is None:
             machine = self.machine(fn.module.path)
             own = next(
                 (
@@ -240,9 +288,12 @@ class _Session:
                 None,
             )
             planned = flow if own is None else FlowValue(own.fn, flow.options, flow.receiver)
+            circled, self._circled = self._circled, False
             plan, used = self.plan(machine, planned)
-            self._known[key] = (plan_hash(plan), used)
-        code, used = self._known[key]
+            known = plan_hash(plan), used
+            (self._known if self._circled else self._settled)[key] = known
+            self._circled |= circled
+        code, used = known
         caller.used.update(dict.fromkeys(used))
         return code
 

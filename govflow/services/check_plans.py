@@ -21,7 +21,7 @@ from govflow.policy.model import Verdict
 from govflow.services.diff_plans import FlowDiff, diff_lock, lock_folder, read_lock
 from govflow.services.findings import CheckFinding, Level
 from govflow.services.literal_secrets import secrets_of_flow, secrets_of_step
-from govflow.services.plan_flows import FlowPlan, Reading, read_flows
+from govflow.services.plan_flows import FlowPlan, Reading, place_in, read_flows
 from govflow.services.workspace import Workspace
 
 _LOCK_IT = "Have the change reviewed, then write the lock again: govflow lock {path}"
@@ -221,11 +221,7 @@ def _approval_rules(workspace: Workspace, reading: Reading) -> Iterator[CheckFin
 
 def place_of(flow: FlowPlan, step: Step) -> tuple[str | None, int | None]:
     """File and line of a step's call, the file as flow names have it."""
-    if not step.sites:
-        return flow.name.rpartition(":")[0], None
-    site = step.sites[-1]
-    folder = posixpath.dirname(flow.name.rpartition(":")[0])
-    return posixpath.normpath(posixpath.join(folder, site.file)), site.line
+    return place_in(flow.name, step)
 
 
 def locked_plan_of(lock: Lock, name: str) -> Plan | None:

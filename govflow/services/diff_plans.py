@@ -15,6 +15,7 @@ from govflow.ir.changes import PlanDiff
 from govflow.ir.diff import diff
 from govflow.ir.lock import Lock, load_lock
 from govflow.ir.models import Plan
+from govflow.planning.planner import Reader
 from govflow.services.plan_flows import FlowPlan, Reading, flows_of, read_flows
 from govflow.services.regular_file import read_regular
 from govflow.services.workspace import Workspace
@@ -203,6 +204,7 @@ class _Subtree:
 def _plans_at(workspace: Workspace, top: Path, revision: str, words: Sequence[str]) -> dict[str, Plan]:
     base = lock_folder(workspace)
     plans: dict[str, Plan] = {}
+    readers: dict[str, Reader] = {}
     with GitTree(top, revision) as tree:
         for word in words:
             path, _, function = word.rpartition(":") if not Path(word).exists() and ":" in word else (word, "", "")
@@ -213,7 +215,8 @@ def _plans_at(workspace: Workspace, top: Path, revision: str, words: Sequence[st
                     prefix = "" if root == top.resolve() else f"{_inside(root, top)}/"
                     name = Path(os.path.relpath(top / file, base)).as_posix()
                     local = file.removeprefix(prefix)
-                    for flow in flows_of(_Subtree(tree, prefix), local, name, function or None):
+                    reader = readers.setdefault(prefix, Reader(_Subtree(tree, prefix)))
+                    for flow in flows_of(reader, local, name, function or None):
                         plans[flow.name] = flow.plan
     return plans
 

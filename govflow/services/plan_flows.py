@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from govflow.errors import FlowNotFound, GovflowError, SourceError, VocabularyError
-from govflow.ir.models import Plan
+from govflow.ir.models import Plan, Step
 from govflow.ir.vocabulary import Vocabulary
-from govflow.planning.planner import list_flows, plan_flow
-from govflow.planning.source import SourceTree
+from govflow.planning.planner import Reader
+from govflow.services.find_files import python_files
 from govflow.sources import WorkingTree, find_root
-
-_SKIPPED: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,11 @@ def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary) -> Read
     targets = tuple(parse_target(word) for word in words)
     flows: dict[str, FlowPlan] = {}
     unread: list[Unread] = []
+    readers = Readers()
     for target in targets:
         for file in python_files(target.path):
             try:
-                found = _read_file(file, target.function, base)
+                found = readers.flows(file, base, target.function)
             except SourceError as error:
                 if target.path.is_file():
                     raise
@@ -111,28 +110,11 @@ def parse_target(word: str) -> Target:
     raise SourceError(f"{wanted}: there is no such file or folder.", mend=mend, details={"file": str(wanted)})
 
 
-def python_files(path: Path) -> Iterator[Path]:
-    """The file itself, or every Python file below a folder that mentions a flow, in order. Links are not followed."""
-    if path.is_file():
-        yield path
-        return
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _SKIPPED and not name.startswith(".") and not Path(folder, name, "pyvenv.cfg").exists()
-        )
-        for name in sorted(files):
-            file = Path(folder, name)
-            if name.endswith(".py") and not file.is_symlink() and file.is_file() and _mentions_flow(file):
-                yield file
-
-
-def flows_of(tree: SourceTree, path: str, name: str, function: str | None = None) -> list[FlowPlan]:
+def flows_of(reader: Reader, path: str, name: str, function: str | None = None) -> list[FlowPlan]:
     """The plans of one file of a tree.
 
     Args:
-        tree: where the source is.
+        reader: of the tree.
         path: of the file in the tree.
         name: of the file in flow names.
         function: only this flow.
@@ -141,16 +123,51 @@ def flows_of(tree: SourceTree, path: str, name: str, function: str | None = None
         SourceError: the file cannot be read.
         FlowNotFound: there is no such flow.
     """
-    if function is not None:
-        plan = plan_flow(tree, path, function).plan
-        return [FlowPlan(f"{name}:{plan.function}", plan)]
-    plans = [plan_flow(tree, path, found.function).plan for found in list_flows(tree, path)]
-    return [FlowPlan(f"{name}:{plan.function}", plan) for plan in plans]
+    planned = reader.plans(path) if function is None else (reader.plan(path, function),)
+    return [FlowPlan(f"{name}:{one.plan.function}", one.plan) for one in planned]
+
+
+class Readers:
+    """A reader for each repository that files are found in; what one flow has read, the next does not read again.
+
+    Args:
+        otherwise: the root of files above which nothing marks a repository; by default each one's folder.
+    """
+
+    def __init__(self, otherwise: Path | None = None) -> None:
+        self._otherwise = otherwise
+        self._roots: dict[Path, Path] = {}  # of folders
+        self._of_root: dict[Path, Reader] = {}
+
+    def flows(self, file: Path, base: Path, function: str | None = None) -> list[FlowPlan]:
+        """The plans of one file, named relative to ``base``.
+
+        Raises:
+            SourceError: the file cannot be read.
+            FlowNotFound: there is no such flow.
+        """
+        file = file.resolve()
+        root = self._roots.get(file.parent)
+        if root is None:
+            root = self._roots[file.parent] = find_root(file, self._otherwise)
+        reader = self._of_root.get(root)
+        if reader is None:
+            reader = self._of_root[root] = Reader(WorkingTree(root))
+        return flows_of(reader, name_of(file, root), name_of(file, base), function)
 
 
 def name_of(file: Path, base: Path) -> str:
     """The POSIX path of ``file`` relative to ``base``."""
     return Path(os.path.relpath(file.resolve(), base.resolve())).as_posix()
+
+
+def place_in(name: str, step: Step) -> tuple[str, int | None]:
+    """File and line of a step's call, the file as flow names have it; the flow's file where there is no call."""
+    path = name.rpartition(":")[0]
+    if not step.sites:
+        return path, None
+    site = step.sites[-1]
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), site.file)), site.line
 
 
 def check_words(flow: FlowPlan, vocabulary: Vocabulary) -> None:
@@ -168,18 +185,6 @@ def check_words(flow: FlowPlan, vocabulary: Vocabulary) -> None:
         file = flow.name.rpartition(":")[0]
         place = f"{file}:{sites[0].line}" if sites else file
         raise VocabularyError(f"{place}: {error.message}", mend=error.mend, details=error.details) from None
-
-
-def _read_file(file: Path, function: str | None, base: Path) -> list[FlowPlan]:
-    root = find_root(file)
-    return flows_of(WorkingTree(root), name_of(file, root), name_of(file, base), function)
-
-
-def _mentions_flow(file: Path) -> bool:
-    try:
-        return b"flow" in file.read_bytes()
-    except OSError:
-        return True  # reading it properly names the trouble
 
 
 def _entries(folder: Path) -> list[Path]:

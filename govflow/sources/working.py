@@ -46,14 +46,14 @@ class WorkingTree:
         return decode_source(data, path)
 
 
-def find_root(file: Path) -> Path:
+def find_root(file: Path, otherwise: Path | None = None) -> Path:
     """The root of the repository that a file is in.
 
-    The nearest folder above it that holds ``govflow.lock``, ``prefect.yaml``, ``pyproject.toml`` or ``.git``; else the
-    file's own folder.
+    The nearest folder above it that holds ``govflow.lock``, ``prefect.yaml``, ``pyproject.toml`` or ``.git``; else
+    ``otherwise``, by default the file's own folder.
     """
     folder = file.resolve().parent
     for candidate in (folder, *folder.parents):
         if any((candidate / mark).exists() for mark in _MARKS):
             return candidate
-    return folder
+    return folder if otherwise is None else otherwise.resolve()

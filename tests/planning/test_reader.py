@@ -1,0 +1,125 @@
+"""One reader for many flows gives each the plan that a reader of its own gives."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from govflow.errors import FlowNotFound, SourceError
+from govflow.ir.hashing import plan_hash
+from govflow.planning.planner import Reader, plan_flow
+from govflow.planning.source import MemoryTree
+
+CIRCLE = """
+from prefect import flow, task
+
+@task
+def load(n): return n
+
+@flow
+def a(n=3):
+    load(n)
+    if n:
+        b(n - 1)
+
+@flow
+def b(n=3):
+    c(n)
+    a(n)
+
+@flow
+def c(n=3):
+    load(n + 1)
+    if n:
+        b(n - 1)
+
+@flow
+def outer():
+    plain()
+    c()
+    b()
+
+@flow
+def plain():
+    load(7)
+"""
+
+STATEFUL = """
+from prefect import flow, task
+
+STEPS = []
+
+@task
+def one(): ...
+
+@task
+def two(): ...
+
+@flow
+def first():
+    STEPS.append(one)
+    for step in STEPS:
+        step()
+
+@flow
+def second():
+    for step in STEPS:
+        step()
+    two()
+"""
+
+
+class CountingTree(MemoryTree):
+    def __init__(self, files: dict[str, str]) -> None:
+        super().__init__(files)
+        self.reads: list[str] = []
+
+    def read(self, path: str) -> str | None:
+        self.reads.append(path)
+        return super().read(path)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["a", "b", "c", "outer", "plain"]))[::7])
+def test_a_plan_does_not_depend_on_what_was_planned_before(order: tuple[str, ...]) -> None:
+    """Subflows that call each other in a circle are cut where it comes round: elsewhere for each of them."""
+    tree = MemoryTree({"f.py": CIRCLE})
+    reader = Reader(tree)
+    for name in order:
+        assert reader.plan("f.py", name) == plan_flow(tree, "f.py", name), (order, name)
+
+
+def test_what_one_flow_does_to_a_module_does_not_reach_the_next() -> None:
+    tree = MemoryTree({"f.py": STATEFUL})
+    together = Reader(tree).plans("f.py")
+    assert [planned.plan.function for planned in together] == ["first", "second"]
+    assert list(together) == [plan_flow(tree, "f.py", name) for name in ("first", "second")]
+
+
+def test_every_file_is_read_once() -> None:
+    head = "from prefect import flow\nfrom lib import load\nfrom other import sub\n"
+    flow = head + "@flow\ndef {}():\n    load()\n    sub()\n"
+    tree = CountingTree(
+        {
+            "a.py": flow.format("a"),
+            "b.py": flow.format("b") + flow.format("c"),
+            "lib.py": "from prefect import task\n@task\ndef load(): ...\n",
+            "other.py": "from prefect import flow\nimport lib\n@flow\ndef sub():\n    lib.load()\n",
+        }
+    )
+    reader = Reader(tree)
+    plans = [planned.plan for path in ("a.py", "b.py", "other.py") for planned in reader.plans(path)]
+    assert [plan.function for plan in plans] == ["a", "b", "c", "sub"]
+    assert len(tree.reads) == len(set(tree.reads)), "no path was asked for twice"
+    assert plan_hash(plans[-1]) == plan_hash(plan_flow(tree, "other.py").plan)
+
+
+def test_a_file_that_cannot_be_read_does_not_spoil_the_next() -> None:
+    reader = Reader(MemoryTree({"bad.py": "def (:\n", "good.py": "from prefect import flow\n@flow\ndef f(): ...\n"}))
+    with pytest.raises(SourceError, match=r"bad\.py:1"):
+        reader.plans("bad.py")
+    with pytest.raises(SourceError, match=r"bad\.py:1"):
+        reader.flows("bad.py")
+    with pytest.raises(FlowNotFound):
+        reader.plan("good.py", "g")
+    assert [ref.function for ref in reader.flows("good.py")] == ["f"]
