@@ -103,6 +103,17 @@ ACTIONS: Final = MappingProxyType(
         "access:read": "look at who may do what",
         "access:grant": "give a right",
         "access:revoke": "take a right away",
+        # the engine's own things
+        "config:read": "read settings: a variable or block of the engine",
+        "config:write": "change settings: a variable, block or automation of the engine",
+        "config:delete": "delete settings: a variable, block or automation of the engine",
+        "run:read": "look at runs",
+        "run:update": "change the state of a run: cancel, resume, reschedule",
+        "run:delete": "delete a run and its record",
+        # source code
+        "code:read": "read a repository: its files, branches, issues",
+        "code:write": "change a repository: push, open or merge a request, write an issue",
+        "code:delete": "delete a repository, branch or file of it",
         # models and agents
         "model:invoke": "ask a model",
         "model:train": "train a model",
@@ -142,6 +153,10 @@ PROVIDERS: Final = MappingProxyType(
         "spark": "Apache Spark",
         "trino": "Trino and Presto",
         "mongodb": "MongoDB",
+        "dynamodb": "Amazon DynamoDB",
+        "cassandra": "Apache Cassandra and ScyllaDB",
+        "neo4j": "Neo4j",
+        "vectors": "a vector database (Qdrant, Pinecone, Weaviate, Chroma, Milvus)",
         "redis": "Redis and Valkey",
         "elasticsearch": "Elasticsearch and OpenSearch",
         "sql": "a database whose kind is not known",

@@ -9,6 +9,7 @@ import pytest
 from govflow.ir.actions import ACTIONS, PROVIDERS
 from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.effects.catalogue.entries import Document
+from govflow.planning.effects.catalogue.index import root_of
 from govflow.planning.effects.catalogue.shipped import roots_of_families
 from govflow.planning.effects.catalogue.templates import names_in
 from tests.planning.effects.families import INDEX, families, index_text
@@ -49,21 +50,19 @@ def test_every_entry_has_a_source(family: Document) -> None:
 
 def test_templates_name_arguments_of_the_call_or_of_what_made_its_object(family: Document) -> None:
     made: defaultdict[str, set[str]] = defaultdict(set)
+    parents: defaultdict[str, set[str]] = defaultdict(set)
     for document in FAMILIES.values():
         for kind in document.objects:
-            made[kind.name.partition("(")[0]] |= {*kind.arguments, *kind.keywords}
+            name = kind.name.partition("(")[0]
+            made[name] |= {*kind.arguments, *kind.keywords}
+            parents[name] |= {root_of(maker) for maker in kind.made_by}
     # An object also knows what the one that made it knows.
-    parents = {
-        kind.name.partition("(")[0]: {maker.partition(".")[0].partition("[")[0] for maker in kind.made_by}
-        for document in FAMILIES.values()
-        for kind in document.objects
-    }
     for _ in range(5):
         for name, above in parents.items():
             made[name] |= {argument for parent in above for argument in made[parent]}
     for call in family.calls:
         for name in call.names:
-            known = {*call.arguments, *call.keywords, *made[name.partition(".")[0].partition("(")[0]]}
+            known = {*call.arguments, *call.keywords, *made[root_of(name)]}
             assert names_in(call.resource) <= known, f"{call.place}: {name}"
 
 
@@ -92,7 +91,7 @@ def test_methods_are_of_objects_that_something_makes() -> None:
     for document in FAMILIES.values():
         for call in document.calls:
             for name in call.names:
-                root = name.partition(".")[0].partition("(")[0]
+                root = root_of(name)
                 assert "-" not in root or root in made, f"{call.place}: nothing makes {root}"
 
 

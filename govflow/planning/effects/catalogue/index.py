@@ -36,8 +36,8 @@ class Callee(NamedTuple):
 
 
 def root_of(name: str) -> str:
-    """The first part of a callee."""
-    return re.split(r"[.(\[]", name, maxsplit=1)[0]
+    """The first part of a callee; ``*`` for one that starts with a glob."""
+    return "*" if name.startswith("*") else re.split(r"[.(\[]", name, maxsplit=1)[0]
 
 
 @dataclass(frozen=True, slots=True)
