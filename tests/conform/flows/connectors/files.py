@@ -1,0 +1,6 @@
+from .registry import connector
+
+
+@connector("files", retries=1)
+def read_files(path):
+    return [{"path": f"{path}/{n}.txt"} for n in range(2)]
