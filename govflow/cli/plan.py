@@ -8,7 +8,7 @@ from typing import Literal
 
 def plan(
     *paths: str,
-    format: Literal["text", "json", "md", "mermaid"] = "text",
+    format: Literal["text", "json", "md", "mermaid", "dot", "svg"] = "text",
     policy: Path | None = None,
     environment: str | None = None,
 ) -> int:
@@ -20,7 +20,7 @@ def plan(
 
     Args:
         paths: a file, a folder, or FILE:FLOW.
-        format: text for people, json for programs, md for a page, mermaid for a drawing.
+        format: text for people, json for programs, md for a page; mermaid, dot and svg are pictures.
         policy: judge by this policy file.
         environment: judge as if it ran there.
     """
@@ -42,6 +42,11 @@ def plan(
         write_json({"flows": [plan_json(*flow) for flow in flows], "unread": unread})
     elif format == "mermaid":
         write("\n".join(plan_mermaid(made, judged) for _, made, judged in flows))
+    elif format in ("dot", "svg"):
+        from govflow.services.describe.pictures import picture
+
+        write(picture(format, flows, f"govflow plan {' '.join(paths)}"))
+        session.report_unread(reading.unread)
     else:
         shown = plan_markdown if format == "md" else plan_text
         write("\n".join(shown(*flow) for flow in flows))

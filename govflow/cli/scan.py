@@ -8,7 +8,7 @@ from typing import Literal
 
 def scan(
     *paths: str,
-    format: Literal["text", "json", "md"] = "text",
+    format: Literal["text", "json", "md", "mermaid", "dot", "svg"] = "text",
     output: Path | None = None,
     environment: str = "production",
     policy: Path | None = None,
@@ -20,11 +20,11 @@ def scan(
     The source is read, not imported; nothing is written, no lock file is needed, and nothing has to be installed. The
     exit code is 0 whatever is found, for a scan is no gate; `govflow check` is one.
 
-    Examples:  govflow scan .  |  govflow scan . --tier 2  |  govflow scan flows/ --format md --output flows.md
+    Examples:  govflow scan .  |  govflow scan . --tier 2  |  govflow scan . --format svg --output flows.svg
 
     Args:
         paths: files, folders, or FILE:FLOW.
-        format: text for people, json for programs, md for a page.
+        format: text for people, json for programs, md for a page; mermaid, dot and svg are pictures.
         output: write the report to this file.
         environment: judge as if the flows ran there.
         policy: judge by this policy file.
@@ -35,6 +35,7 @@ def scan(
     from govflow.cli.output import counting, deliver, json_text
     from govflow.errors import RequestError
     from govflow.ir.models import Tier
+    from govflow.services.describe.pictures import PICTURES, picture
     from govflow.services.describe.scan import scan_json, scan_markdown, scan_text
     from govflow.services.diff_plans import lock_folder
     from govflow.services.scan_repository import scan_repository
@@ -46,6 +47,9 @@ def scan(
     lowest = Tier(tier)
     if format == "json":
         text = json_text(scan_json(found, lowest))
+    elif format in PICTURES:
+        flows = [(flow.name, flow.plan, flow.judged) for flow in found.flows]
+        text = picture(format, flows, f"govflow scan {' '.join(paths)}", lowest=lowest)
     else:
         text = scan_markdown(found, lowest) if format == "md" else scan_text(found, lowest)
     deliver(text, output)
