@@ -5,8 +5,9 @@ three candidates. They are narrowed by what must fit together: each recorded edg
 steps at its ends, a step outside loops runs once, and a call inside a task belongs to a step below that task's.
 
 First every call keeps all candidates that some candidate of each neighbour supports (arc consistency: nothing that
-could be right is lost). Then one choice is made that fits everywhere, by search with a limit. Where no choice fits, the
-record does not follow the plan; the choice that breaks least, made greedily, then shows where.
+could be right is lost). Then one choice is made that fits everywhere, by search with a limit. Where no choice fits,
+either the record does not follow the plan, or it holds edges that nobody made (an engine may take one object for
+another's result). Then the choice that breaks least is looked for, by making it greedily and mending it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from govflow.ir.execution import Executed, ExecutedEdge, ExecutedGraph, Link
 from govflow.ir.models import EdgeKind, Multiplicity, Plan, Step, StepKind
 
 _TRIES: Final = 20_000  # of the search, and forty more for each call
+_MENDED: Final = 400  # calls with several candidates that are looked at again
+_ROUNDS: Final = 20
 _CALLED: Final = frozenset({StepKind.TASK, StepKind.SUBFLOW})
 _RANK: Final = {Multiplicity.ONE: 0, Multiplicity.OPTIONAL: 1, Multiplicity.MANY: 2}
 
@@ -63,6 +66,11 @@ class Fit:
         """Whether a second call of it is one too many."""
         return step_id in self._once
 
+    def is_mandatory(self, step_id: str) -> bool:
+        """Whether a run that completes must have called it."""
+        step = self.steps[step_id]
+        return step.kind in _CALLED and step.multiplicity is Multiplicity.ONE
+
     def allows(self, link: Link, source: str, target: str) -> bool:
         """Whether the plan has an edge that covers such a recorded one."""
         if link is Link.DATA:
@@ -91,12 +99,17 @@ def assign(graph: ExecutedGraph, fit: Fit) -> Assignment:
     domains = {call.run_id: fit.candidates(call) for call in calls}
     edges = [edge for edge in graph.edges if edge.source in domains and edge.target in domains]
     _outside_first(domains, edges, fit)
-    _make_consistent(domains, edges, fit)
-    order = sorted(domains, key=lambda name: len(domains[name]))
-    beside = _neighbours(order, edges)
-    chosen = _search(order, domains, beside, fit) or _greedy(order, domains, beside, fit)
-    _fill(chosen, domains, beside, fit)
-    return Assignment(chosen, {name: tuple(found) for name, found in domains.items()})
+    narrowed = dict(domains)
+    _make_consistent(narrowed, edges, fit)
+    order = sorted(narrowed, key=lambda name: len(narrowed[name]))
+    chosen = _search(order, narrowed, _neighbours(order, edges), fit)
+    if chosen is None:
+        narrowed = domains
+        order = sorted(narrowed, key=lambda name: len(narrowed[name]))
+        chosen = _greedy(order, narrowed, _neighbours(order, edges), fit)
+        _mend(chosen, narrowed, edges, fit)
+    _fill(chosen, narrowed, _neighbours(order, edges), fit)
+    return Assignment(chosen, {name: tuple(found) for name, found in narrowed.items()})
 
 
 def _outside_first(domains: dict[str, list[str]], edges: Iterable[ExecutedEdge], fit: Fit) -> None:
@@ -200,6 +213,57 @@ def _greedy(order: list[str], domains: Mapping[str, list[str]], beside: _Beside,
         chosen[name] = min(domains[name], key=cost)
         used[chosen[name]] = used.get(chosen[name], 0) + 1
     return chosen
+
+
+def _mend(chosen: dict[str, str], domains: Mapping[str, list[str]], edges: Iterable[ExecutedEdge], fit: Fit) -> None:
+    """Change single choices, or let two calls change places, as long as that breaks less."""
+    at: dict[str, list[ExecutedEdge]] = {name: [] for name in chosen}
+    for edge in edges:
+        at[edge.source].append(edge)
+        at[edge.target].append(edge)
+    counts: dict[str, int] = {}
+    for step_id in chosen.values():
+        counts[step_id] = counts.get(step_id, 0) + 1
+
+    def cost(names: tuple[str, ...]) -> int:
+        near = {edge for name in names for edge in at[name]}
+        broken = sum(not fit.allows(edge.link, chosen[edge.source], chosen[edge.target]) for edge in near)
+        over = sum(counts[step_id] - 1 for step_id in {chosen[name] for name in names} if fit.runs_once(step_id))
+        empty = sum(
+            not counts.get(step_id) and fit.is_mandatory(step_id) for name in names for step_id in domains[name]
+        )
+        return 2 * broken + 3 * over + empty
+
+    def move(name: str, step_id: str) -> None:
+        counts[chosen[name]] -= 1
+        counts[step_id] = counts.get(step_id, 0) + 1
+        chosen[name] = step_id
+
+    open_calls = [name for name in chosen if len(domains[name]) > 1][:_MENDED]
+    for _ in range(_ROUNDS):
+        better = False
+        for name in open_calls:
+            for step_id in domains[name]:
+                was = chosen[name]
+                if step_id == was:
+                    continue
+                others = [other for other in open_calls if chosen[other] == step_id and was in domains[other]]
+                for partner in [None, *others]:
+                    names = (name,) if partner is None else (name, partner)
+                    before = cost(names)
+                    move(name, step_id)
+                    if partner is not None:
+                        move(partner, was)
+                    if cost(names) < before:
+                        better = True
+                        break
+                    if partner is not None:
+                        move(partner, step_id)
+                    move(name, was)
+                if chosen[name] != was:
+                    break
+        if not better:
+            return
 
 
 def _fill(chosen: dict[str, str], domains: Mapping[str, list[str]], beside: _Beside, fit: Fit) -> None:

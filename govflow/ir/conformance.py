@@ -14,11 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
 from govflow.ir.assignment import Assignment, Fit, assign
 from govflow.ir.execution import Executed, ExecutedEdge, ExecutedGraph, Hints, Link, PlannedEdge, RunState
-from govflow.ir.models import EdgeKind, Multiplicity, Plan, StepKind
+from govflow.ir.models import EdgeKind, Plan, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Conformance:
     uncovered: tuple[Uncovered, ...]
     missing: tuple[str, ...]
     edges: int  # recorded
-    passed_on: int  # recorded edges that are planned from where the same value came from first
+    shared: int  # recorded edges to a value that no step made, or another one: the two had the same object
     share: Share  # of direct edges between mandatory steps
     share_of_all: Share  # of all edges between mandatory steps, derived values too
 
@@ -94,7 +92,7 @@ class Conformance:
                 "executed": len(set(self.assigned.values())),
             },
             "calls": {"recorded": len(self.calls), **Counter(str(call.state) for call in self.calls)},
-            "edges": {"recorded": self.edges, "passed_on": self.passed_on},
+            "edges": {"recorded": self.edges, "shared": self.shared},
             "mandatory_edges": _share_dict(self.share),
             "mandatory_edges_with_derived": _share_dict(self.share_of_all),
             "unplanned": [_misfit_dict(item) for item in self.unplanned],
@@ -125,8 +123,8 @@ def compare(plan: Plan, graph: ExecutedGraph, hints: Hints | None = None) -> Con
     fit = Fit(plan, hints.names, attempts=graph.attempts)
     found = assign(graph, fit)
     unplanned, unread = _misfits(plan, graph, found, fit)
-    uncovered, passed_on = _uncovered(graph, found, fit, hints)
-    mandatory = frozenset(step_id for step_id, step in fit.steps.items() if _is_mandatory(step.kind, step.multiplicity))
+    uncovered, shared = _uncovered(graph, found, fit, hints)
+    mandatory = frozenset(step_id for step_id in fit.steps if fit.is_mandatory(step_id))
     reached = frozenset(found.steps.values())
     done = graph.state is RunState.COMPLETED
     shares = [_share(graph, found, plan, mandatory & reached, wanted) for wanted in (hints.direct, None)]
@@ -144,14 +142,10 @@ def compare(plan: Plan, graph: ExecutedGraph, hints: Hints | None = None) -> Con
         uncovered=tuple(uncovered),
         missing=tuple(step_id for step_id in fit.steps if step_id in mandatory - reached) if done else (),
         edges=len(graph.edges),
-        passed_on=passed_on,
+        shared=shared,
         share=shares[0],
         share_of_all=shares[1],
     )
-
-
-def _is_mandatory(kind: StepKind, multiplicity: Multiplicity) -> bool:
-    return kind in (StepKind.TASK, StepKind.SUBFLOW) and multiplicity is Multiplicity.ONE
 
 
 def _misfits(plan: Plan, graph: ExecutedGraph, found: Assignment, fit: Fit) -> tuple[list[Misfit], list[Misfit]]:
@@ -176,40 +170,13 @@ def _misfits(plan: Plan, graph: ExecutedGraph, found: Assignment, fit: Fit) -> t
 
 
 def _uncovered(graph: ExecutedGraph, found: Assignment, fit: Fit, hints: Hints) -> tuple[list[Uncovered], int]:
+    """Recorded edges that no planned edge covers, and how many of the others only share an object."""
     steps = found.steps
     known = [edge for edge in graph.edges if edge.source in steps and edge.target in steps]
     loose = [edge for edge in known if not fit.allows(edge.link, steps[edge.source], steps[edge.target])]
-    if not loose:
-        return [], 0
-    recorded = {(steps[edge.source], edge.target) for edge in known if edge.link is Link.DATA}
-    flow = nx.DiGraph((source, target) for source, target, kind in fit.edges if kind is EdgeKind.DATA)
-    passed = {edge for edge in loose if edge.link is Link.DATA and _is_passed_on(edge, steps, recorded, flow, hints)}
-    left = [Uncovered(edge, steps[edge.source], steps[edge.target]) for edge in loose if edge not in passed]
-    return left, len(passed)
-
-
-def _is_passed_on(
-    edge: ExecutedEdge,
-    steps: Mapping[str, str],
-    recorded: set[tuple[str, str]],
-    flow: nx.DiGraph[str],
-    hints: Hints,
-) -> bool:
-    """Whether the edge stands for a planned one that is not in the record.
-
-    An engine knows a result by its identity. A task that returns the very object that it was given takes it over: a
-    later use of the first task's result is recorded as a use of the second's. So the plan must have the edge from the
-    first, that edge must be absent from the record, and planned data must lead from the first to the second.
-    """
-    source, target = steps[edge.source], steps[edge.target]
-    if source not in flow or target not in flow:
-        return False
-    return any(
-        (first, edge.target) not in recorded
-        and (hints.direct is None or (first, target, EdgeKind.DATA) in hints.direct)
-        and nx.has_path(flow, first, source)
-        for first in flow.predecessors(target)
-    )
+    shared = {edge for edge in loose if edge.link is Link.DATA and (steps[edge.target], edge.parameter) in hints.closed}
+    left = [Uncovered(edge, steps[edge.source], steps[edge.target]) for edge in loose if edge not in shared]
+    return left, len(shared)
 
 
 def _share(

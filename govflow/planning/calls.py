@@ -9,8 +9,8 @@ from govflow.ir.models import StepKind
 from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
 from govflow.planning.containers import call_container_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
-from govflow.planning.members import bind, class_member, iterate
-from govflow.planning.normal_form import digest, is_generator
+from govflow.planning.members import bind, class_member, iterate, take_in
+from govflow.planning.normal_form import digest, is_generator, parameters
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
@@ -44,10 +44,11 @@ from govflow.planning.values import (
     deps_of,
     direct_deps,
     holds_callable,
+    is_whole,
     join,
     parts,
 )
-from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS
+from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, STORING
 
 _DEEPEST = 40  # helpers inside helpers
 _MOST_INLINED = 60_000
@@ -134,6 +135,7 @@ def run(
         order=order,
         direct=NO_DEPS if handed_over else direct_deps(*passed.values()),
         direct_order=direct_deps(waited) if waited is not None else NO_DEPS,
+        closed=frozenset() if handed_over else _closed(runnable.fn, bound, passed),
         recorded_as=recorded_as(machine, runnable.fn),
         parameters=() if handed_over else tuple(bound),
         constants={HANDED_OVER: [callee]} if handed_over else literals(bound, mapped=mapped),
@@ -151,7 +153,15 @@ def run(
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
     made = frozenset((number,))
-    return Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made)
+    return Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made, whole=True)
+
+
+def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> frozenset[str]:
+    """Parameters of which everything is known that their values were made from; one left to its default too."""
+    found = {name for name, value in bound.items() if is_whole(value)}
+    if isinstance(fn, Function) and is_whole(*given.rest):
+        found.update(item.arg for item in parameters(fn.node.args) if item.arg not in bound)
+    return frozenset(found)
 
 
 def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:
@@ -324,7 +334,9 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
             if name not in _LOGGING:
                 deps |= escape(machine, f".{name} of an object from outside the repository", given, node)
             kept = origin if origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
-            return Data(deps | given.deps(), kept)
+            if name in STORING:
+                take_in(receiver, *given.values())
+            return Data(deps | given.deps(), kept, whole=receiver.whole and is_whole(*given.values()))
     return Data(deps_of(receiver) | given.deps())
 
 

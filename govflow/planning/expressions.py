@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from govflow.planning.calls import call
 from govflow.planning.machine import EXPRESSIONS, Machine
-from govflow.planning.members import attribute, element, iterate, loaded_module
+from govflow.planning.members import attribute, element, iterate, loaded_module, take_in
 from govflow.planning.scopes import Scope
 from govflow.planning.spread import evaluate_arguments
 from govflow.planning.values import (
@@ -22,8 +22,8 @@ from govflow.planning.values import (
     Instance,
     ModuleRef,
     Value,
-    deps_of,
     join,
+    made_from,
 )
 
 _Handler = TypeVar("_Handler", bound=Callable[[Machine, Any], Value])
@@ -139,7 +139,7 @@ def _binary(machine: Machine, node: ast.BinOp) -> Value:
         return Container([*left.items, *right.items], [*left.keys, *(right.keys or right.items)])
     if isinstance(left, Container) and isinstance(node.op, ast.Mult):
         return Container(list(left.items), exact=False)
-    return Data(deps_of(left, right))
+    return made_from(left, right)
 
 
 @_reads(ast.UnaryOp)
@@ -147,7 +147,7 @@ def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
     value = machine.evaluate(node.operand)
     if isinstance(node.op, ast.USub) and isinstance(value, Constant) and type(value.value) in (int, float):
         return Constant(-value.value)  # type: ignore[operator] # int or float
-    return Data(deps_of(value))
+    return made_from(value)
 
 
 @_reads(ast.Compare)
@@ -155,12 +155,12 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
     values = [machine.evaluate(node.left), machine.evaluate(node.comparators[0])]
     with machine.maybe():  # a < b < c stops at the first that is false
         values.extend(machine.evaluate(value) for value in node.comparators[1:])
-    return Data(deps_of(*values))
+    return made_from(*values)
 
 
 @_reads(ast.JoinedStr)
 def _text(machine: Machine, node: ast.JoinedStr) -> Value:
-    return Data(deps_of(*[machine.evaluate(value) for value in node.values]))
+    return made_from(*[machine.evaluate(value) for value in node.values])
 
 
 @_reads(ast.FormattedValue)
@@ -168,13 +168,13 @@ def _formatted(machine: Machine, node: ast.FormattedValue) -> Value:
     values = [machine.evaluate(node.value)]
     if node.format_spec is not None:
         values.append(machine.evaluate(node.format_spec))
-    return Data(deps_of(*values))
+    return made_from(*values)
 
 
 @_reads(ast.Slice)
 def _slice(machine: Machine, node: ast.Slice) -> Value:
     parts = [machine.evaluate(part) for part in (node.lower, node.upper, node.step) if part is not None]
-    return Data(deps_of(*parts))
+    return made_from(*parts)
 
 
 @_reads(ast.Lambda)
@@ -255,6 +255,8 @@ def bind_target(machine: Machine, target: ast.expr, value: Value) -> None:
             container, key = machine.evaluate(owner), machine.evaluate(index)
             if isinstance(container, Container):
                 put(container, key, value)
+            else:
+                take_in(container, value)
 
 
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:

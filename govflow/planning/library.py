@@ -32,7 +32,9 @@ from govflow.planning.values import (
     TaskValue,
     Value,
     deps_of,
+    is_whole,
     join,
+    made_from,
     parts,
 )
 
@@ -50,7 +52,7 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return _call_engine(machine, dotted, last, given, node)
     if package == "builtins":
         handler = _BUILTINS.get(last)
-        return Data(given.deps()) if handler is None else handler(machine, last, given, node)
+        return made_from(*given.values()) if handler is None else handler(machine, last, given, node)
     if dotted in words.GATHERING:
         return Container([*given.positional, *given.rest], exact=not given.rest)
     if dotted in words.PASSING:
@@ -74,7 +76,8 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
     deps = escape(machine, dotted, given, node)
     if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef) for value in given.values()):
         return Data(deps, Origin.HIDDEN, f"the names of a module are looked up by {dotted}")
-    return Data(deps | given.deps(), Origin.EXTERNAL)
+    pure = dotted.partition(".")[0] in words.PURE_MODULES and is_whole(*given.values())
+    return Data(deps | given.deps(), Origin.EXTERNAL, whole=pure)
 
 
 def _call_engine(machine: Machine, dotted: str, last: str, given: Arguments, node: ast.AST) -> Value:
@@ -170,7 +173,7 @@ def _zip(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
 
 
 def _enumerate(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
-    return Container([Container([Data(), iterate(machine, given.first())])], exact=False)
+    return Container([Container([Data(whole=True), iterate(machine, given.first())])], exact=False)
 
 
 def _next(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:

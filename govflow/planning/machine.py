@@ -317,6 +317,7 @@ class Machine:
         order: Deps = NO_DEPS,
         direct: Deps = NO_DEPS,
         direct_order: Deps = NO_DEPS,
+        closed: frozenset[str] = frozenset(),
         recorded_as: frozenset[str] = frozenset(),
         parameters: tuple[str, ...] = (),
         constants: dict[str, JsonValue] | None = None,
@@ -334,8 +335,10 @@ class Machine:
             self._numbers += 1
             draft = Draft(self._numbers, kind, callee, options, defaults, code(), is_many, is_optional, reason)
             draft.recorded_as = recorded_as
+            draft.closed = closed
             place.draft = draft
             self.recorder.drafts[draft.number] = draft
+        draft.closed &= closed
         draft.meet(many=is_many, optional=is_optional, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))
         self.recorder.touched += 1

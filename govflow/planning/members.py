@@ -27,7 +27,9 @@ from govflow.planning.values import (
     TaskValue,
     Value,
     deps_of,
+    is_whole,
     join,
+    made_from,
 )
 from govflow.planning.vocabulary import CALL_METHODS, HOOK_POINTS
 
@@ -145,7 +147,7 @@ def element(machine: Machine, owner: Value, index: Value) -> Value:
             return _part_of(_data(owner), deps_of(index))
         case External() | ModuleRef():
             return Data(deps_of(index), Origin.EXTERNAL)
-    return Data(deps_of(owner, index))
+    return made_from(owner, index)
 
 
 def loaded_module(machine: Machine, name: Value) -> Value:
@@ -191,7 +193,7 @@ def iterate(machine: Machine, owner: Value) -> Value:
             return _part_of(_data(owner), NO_DEPS)
         case External():
             return Data(NO_DEPS, Origin.EXTERNAL)
-    return Data(deps_of(owner))
+    return made_from(owner)
 
 
 def _data(value: Value) -> Data:
@@ -201,4 +203,16 @@ def _data(value: Value) -> Data:
 
 def _part_of(owner: Data, more: frozenset[int]) -> Data:
     origin = owner.origin if owner.origin in _PASSED_ON else Origin.COMPUTED
-    return Data(owner.deps | more, origin, owner.reason)
+    return Data(owner.deps | more, origin, owner.reason, whole=owner.whole)
+
+
+def take_in(owner: Value, *values: Value) -> None:
+    """Let data whose content is not known hold these values from here on, as after ``rows["x"] = value``."""
+    for part in (owner,) if not isinstance(owner, Choice) else owner.options:
+        data = part.receiver if isinstance(part, Method) else part
+        if isinstance(data, Data):
+            data.deps |= deps_of(*values)
+            data.whole = data.whole and is_whole(*values)
+        elif isinstance(data, Container):
+            data.exact = False
+            data.add(join(values))

@@ -32,6 +32,7 @@ from govflow.planning.runnables import described
 from govflow.planning.scopes import Scope
 from govflow.planning.source import SourceTree
 from govflow.planning.values import (
+    NO_DEPS,
     ClassValue,
     Container,
     Data,
@@ -131,7 +132,7 @@ class Reader:
         folder = posixpath.dirname(path) or "."
         refs = [FunctionRef(posixpath.relpath(item.path, folder), item.qualname, item.line, item.role) for item in used]
         recorder = machine.recorder
-        hints = NO_HINTS if recorder is None else Hints(recorder.direct_edges(), recorder.recorded_names())
+        hints = NO_HINTS if recorder is None else recorder.hints()
         return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
 
 
@@ -338,12 +339,11 @@ class _Planning:
     def _given(self) -> dict[str, Value]:
         """Whoever starts the flow gives its parameters."""
         signature = self.fn.node.args
-        values: dict[str, Value] = {item.arg: Data(frozenset(), Origin.PARAMETER) for item in parameters(signature)}
+        values: dict[str, Value] = {item.arg: _given_at_start() for item in parameters(signature)}
         if signature.vararg is not None:
-            values[signature.vararg.arg] = Container([Data(frozenset(), Origin.PARAMETER)], exact=False)
+            values[signature.vararg.arg] = Container([_given_at_start()], exact=False)
         if signature.kwarg is not None:
-            data = Data(frozenset(), Origin.PARAMETER)
-            values[signature.kwarg.arg] = Container([data], [Data()], exact=False)
+            values[signature.kwarg.arg] = Container([_given_at_start()], [Data(whole=True)], exact=False)
         owner = self.fn.owner
         slots = [*signature.posonlyargs, *signature.args]
         if owner is not None and slots and self.fn.binding != "static":
@@ -392,6 +392,10 @@ class _Planning:
             retries=options.retries,
             code=code,
         )
+
+
+def _given_at_start() -> Data:
+    return Data(NO_DEPS, Origin.PARAMETER, whole=True)
 
 
 def _distinct(refs: list[FunctionRef]) -> list[FunctionRef]:

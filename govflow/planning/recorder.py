@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from govflow.ir.execution import Hints
 from govflow.ir.models import CallSite, Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
 from govflow.planning.options import Options
 from govflow.planning.values import NO_DEPS, Deps, TaskValue
@@ -45,6 +46,7 @@ class Draft:
     parameters: dict[str, None] = field(default_factory=dict)
     constants: dict[str, JsonValue] | None = None
     step_id: str = ""
+    closed: frozenset[str] = frozenset()  # parameters of which everything is known that their values were made from
     recorded_as: frozenset[str] = frozenset()  # names that an engine may record its function under
 
     def meet(self, *, many: bool, optional: bool, constants: dict[str, JsonValue]) -> None:
@@ -142,9 +144,17 @@ class Recorder:
         ids = {number: draft.step_id for number, draft in self.drafts.items()}
         return frozenset((ids[source], ids[target], kind) for source, target, kind in self.direct)
 
+    def closed_parameters(self) -> frozenset[tuple[str, str]]:
+        """Step id and each parameter whose value has no step behind it but those with an edge; after :meth:`finish`."""
+        return frozenset((draft.step_id, name) for draft in self.drafts.values() for name in draft.closed)
+
     def recorded_names(self) -> dict[str, frozenset[str]]:
         """Step id to the names that an engine may record its function under; after :meth:`finish`."""
         return {draft.step_id: draft.recorded_as for draft in self.drafts.values() if draft.recorded_as}
+
+    def hints(self) -> Hints:
+        """What a comparison with a run needs and a plan does not hold; after :meth:`finish`."""
+        return Hints(self.direct_edges(), self.closed_parameters(), self.recorded_names())
 
     def finish(self) -> tuple[list[Step], list[Edge]]:
         """Number the calls of each scope and build the models, in source order."""

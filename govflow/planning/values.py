@@ -55,6 +55,7 @@ class Data(Value):
     origin: Origin = Origin.COMPUTED
     reason: str = ""  # why it is hidden
     direct: Deps = NO_DEPS  # steps whose very future, state or result it is, on every path
+    whole: bool = False  # everything that it was made from is known: no other step is behind it
 
 
 @dataclass(eq=False, slots=True)
@@ -230,6 +231,7 @@ def join(values: Iterable[Value | None]) -> Value:
     seen: set[object] = set()
     deps: Deps = NO_DEPS
     direct: Deps | None = None
+    whole = True
     plain: set[Origin] = set()
     for value in _flatten(values):
         key = _key(value)
@@ -239,12 +241,13 @@ def join(values: Iterable[Value | None]) -> Value:
         if isinstance(value, Data) and not value.reason and value.origin is not Origin.PARAMETER:
             deps |= value.deps
             direct = value.direct if direct is None else direct & value.direct
+            whole = whole and value.whole
             plain.add(value.origin)
         else:
             flat.append(value)
     if plain:
         origin = Origin.STEP if Origin.STEP in plain else min(plain, key=lambda item: item.value)
-        flat.append(Data(deps, origin, direct=direct or NO_DEPS))
+        flat.append(Data(deps, origin, direct=direct or NO_DEPS, whole=whole))
     if len(flat) == 1:
         return flat[0]
     return Choice(tuple(flat[:_WIDEST_CHOICE])) if flat else NONE
@@ -269,7 +272,7 @@ def _key(value: Value) -> object:
     if isinstance(value, Imported):
         return (value.module.path, value.module.folder, value.name)
     if isinstance(value, Data):
-        return (value.origin, value.deps, value.reason, value.direct)
+        return (value.origin, value.deps, value.reason, value.direct, value.whole)
     if isinstance(value, Method):
         return (id(value.receiver), value.name)
     return id(value)
@@ -309,6 +312,21 @@ def deps_of(*values: Value) -> Deps:
                 if isinstance(part, Data):
                     found |= part.deps
     return frozenset(found)
+
+
+def is_whole(*values: Value) -> bool:
+    """Whether everything that these values were made from is known, so that no step is behind them but their own."""
+    return all(
+        part.whole if isinstance(part, Data) else not isinstance(part, External | Imported | ModuleRef)
+        for value in values
+        if not isinstance(value, Constant)
+        for part in parts(value)
+    )
+
+
+def made_from(*values: Value) -> Data:
+    """What an operator makes of values: the steps behind them are behind it."""
+    return Data(deps_of(*values), whole=is_whole(*values))
 
 
 def direct_deps(*values: Value, depth: int = 0) -> Deps:

@@ -135,6 +135,19 @@ SWALLOWING: Final = frozenset(
 )
 """Context managers from outside that may swallow an error. Every other one from outside is taken not to."""
 
+STORING: Final = frozenset(
+    {"add", "append", "appendleft", "extend", "extendleft", "insert"}
+    | {"put", "put_nowait", "push", "setdefault", "update"}
+)
+"""Methods (of an object from outside) that keep what they are given inside the object."""
+
+PURE_MODULES: Final = frozenset(
+    {"collections", "copy", "datetime", "decimal", "fractions", "hashlib", "itertools", "json", "math", "operator"}
+    | {"os", "pathlib", "posixpath", "random", "re", "statistics", "string", "textwrap", "time", "uuid", "zoneinfo"}
+)
+"""Modules of the standard library whose functions make what they give from what they are given, and from nothing that
+a step has made."""
+
 SAME_ITEMS: Final = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 MEMBER_LOOKUPS: Final = frozenset({"getmembers", "getmembers_static", "getattr_static"})
 """Functions (last part of the name) that give what a module or an object holds."""
