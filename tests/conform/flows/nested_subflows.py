@@ -31,15 +31,15 @@ def close_unit(unit: str = "north", ledgers: list[str] = ["sales", "costs"]):
 
 
 @task
-def consolidate(signed):
-    return {"units": [s["unit"] for s in signed], "total": sum(s["total"] for s in signed)}
+def consolidate(signed, group):
+    return {"units": [s["unit"] for s in signed], "total": sum(s["total"] for s in signed) + group["balance"]}
 
 
 @flow(name="close-month")
 def close_month():
     north = close_unit("north", ["sales"])
-    south = close_unit("south", ["sales"])
-    return consolidate([north, south])
+    group = close_ledger("group")
+    return consolidate([north], group)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def vacuum():
 
 
 @flow(name="warehouse-refresh")
-def refresh(schema: str = "analytics"):
-    schema_ready = create_schema.submit(schema)
+def refresh(area: str = "analytics"):
+    schema_ready = create_schema.submit(area)
 
     users = load_table.submit("users", 3, wait_for=[schema_ready])
     events = load_table.submit("events", 5, wait_for=[schema_ready])
