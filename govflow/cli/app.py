@@ -3,8 +3,8 @@
 The files of commands import next to nothing; what a command needs it imports when it is called. So ``govflow --help``
 imports neither Prefect nor a database nor a graph library.
 
-Exit codes: 0 clean; 1 findings, or the answer is no; 2 usage or internal error; 130 interrupted. An internal error
-never exits 0 or 1.
+Exit codes: 0 clean; 1 findings, or the answer is no; 2 usage or internal error; 3, where it is asked for, people have
+to approve; 130 interrupted. An internal error never exits 0 or 1.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from govflow.cli.check import check
 from govflow.cli.demo import demo
 from govflow.cli.diff import diff
 from govflow.cli.doctor import doctor
+from govflow.cli.explain import explain
 from govflow.cli.lock import lock
 from govflow.cli.plan import plan
 from govflow.cli.scan import scan
@@ -38,11 +39,12 @@ _EXAMPLES: Final = """Examples:
   govflow plan flows/etl.py              steps, edges, tiers, what policy says
   govflow lock flows/                    write govflow.lock, to be reviewed
   govflow check flows/                   in CI: exit 1 when code and lock differ
+  govflow explain GF102                  why a finding matters, and what to do
   govflow approvals list                 questions that wait for a person
   govflow approvals approve ID --as bob  answer one
   govflow audit verify                   is the log whole?
 
-Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error.
+Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error, 3 approval required (--detailed-exit-code).
 GOVFLOW_DEBUG=1 shows tracebacks. Settings: docs/settings.md.
 """
 
@@ -58,7 +60,7 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=""),
     )
-    for command in (doctor, demo, scan, plan, lock, diff, check):
+    for command in (doctor, demo, scan, plan, lock, diff, check, explain):
         app.command(command, help_format="markdown", help_epilogue="")
     app.command(approvals)
     app.command(audit)

@@ -6,51 +6,59 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from govflow.services.diff_plans import FlowDiff
+    from govflow.services.diff_plans import Comparison
     from govflow.services.workspace import Workspace
 
 
 def diff(
     *paths: str,
     format: Literal["text", "json", "md"] = "text",
+    detailed_exit_code: bool = False,
     policy: Path | None = None,
     environment: str | None = None,
 ) -> int:
-    """Show what changed in the plans, with tiers and verdicts before and after.
+    """Show what changed in the plans, with tiers and verdicts before and after, and who would have to approve.
 
     Compares the code with the lock file; with BASE..HEAD two git revisions, neither of which is checked out (an empty
-    HEAD is the working tree, BASE...HEAD starts where they parted); with two lock files these.
+    HEAD is the working tree, BASE...HEAD starts where they parted); with two files these: lock files, or what
+    `govflow plan --format json` wrote.
 
     Exit code 1 when something changed.
 
-    Examples:  govflow diff flows/  |  govflow diff main..HEAD flows/ --format md  |  govflow diff old.lock new.lock
+    Examples:  govflow diff flows/  |  govflow diff main..HEAD flows/ --format md  |  govflow diff old.json new.json
 
     Args:
-        paths: files or folders; first a revision range, or instead two lock files.
+        paths: files or folders; first a revision range, or instead two lock or plan files.
         format: text for people, json for programs, md for a pull request.
+        detailed_exit_code: exit with 3 where people have to approve a change and nothing is denied.
         policy: judge by this policy file.
         environment: judge as if it ran there.
     """
     from govflow.cli import session
     from govflow.cli.output import progress, write, write_json
-    from govflow.services.describe import flow_diff_markdown, flow_diff_text
+    from govflow.services.describe import comparison_json, comparison_markdown, comparison_text
 
     with session.workspace(policy, environment) as workspace, progress("reading the source"):
-        changes = _changes(workspace, list(paths))
-    found = [change for change in changes if change]
+        found = _compared(workspace, list(paths))
     if format == "json":
-        write_json({"changed": bool(found), "flows": [change.to_dict() for change in changes]})
-    elif format == "md":
-        write("\n".join(flow_diff_markdown(change) for change in found) or "no changes")
+        write_json(comparison_json(found))
     else:
-        write("\n".join(flow_diff_text(change) for change in found) or "no changes")
-    return 1 if found else 0
+        write(comparison_markdown(found) if format == "md" else comparison_text(found), coloured=format == "text")
+    return exit_code(found, detailed_exit_code)
 
 
-def _changes(workspace: Workspace, words: list[str]) -> list[FlowDiff]:
+def exit_code(found: Comparison, detailed: bool) -> int:
+    """0 nothing changed; 3, where it is asked for, when all that is wrong is that people have to approve; else 1."""
+    if not found.changed and not found.unread:
+        return 0
+    denied = bool(found.unread) or any(change.denied for change in found.changed)
+    return 3 if detailed and not denied and any(change.needs_approval for change in found.changed) else 1
+
+
+def _compared(workspace: Workspace, words: list[str]) -> Comparison:
     from govflow.errors import RequestError
-    from govflow.services.diff_plans import diff_files, diff_lock, diff_revisions, lock_folder, read_lock
-    from govflow.services.plan_flows import read_flows
+    from govflow.services.lock_file import read_lock
+    from govflow.services.sides import diff_files, diff_lock, diff_revisions, read_tree
 
     if words and ".." in words[0] and not Path(words[0]).exists():
         return diff_revisions(workspace, words[0], words[1:] or ["."])
@@ -58,7 +66,4 @@ def _changes(workspace: Workspace, words: list[str]) -> list[FlowDiff]:
         return diff_files(workspace, Path(words[0]), Path(words[1]))
     if not words:
         raise RequestError("PATH is missing.", mend="Name a file or folder, as in: govflow diff flows/")
-    reading = read_flows(words, lock_folder(workspace), workspace.vocabulary)
-    if reading.unread:
-        raise reading.unread[0].error
-    return diff_lock(workspace, reading, read_lock(workspace.settings.lock))
+    return diff_lock(workspace, read_tree(workspace, words), read_lock(workspace.settings.lock))

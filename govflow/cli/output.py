@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from govflow.errors import RequestError
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_RULE: Final = re.compile(r"\bGF\d{3}\b")
 _SLOW: Final = 2.0  # seconds before a person is told what takes so long
 
 # Words that carry a verdict, and the marks that reports put at the start of a line.
@@ -27,11 +32,11 @@ _STYLES: Final = (
 )
 
 
-def write(text: str) -> None:
-    """Write a report. Colours only when stdout is a terminal and NO_COLOR is not set."""
+def write(text: str, *, coloured: bool = True) -> None:
+    """Write a report. Colours and links only when it may have them, stdout is a terminal and NO_COLOR is not set."""
     if text and not text.endswith("\n"):
         text += "\n"
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not coloured or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         sys.stdout.write(text)
         return
     from rich.console import Console
@@ -40,7 +45,19 @@ def write(text: str) -> None:
     styled = Text(text)
     for pattern, style in _STYLES:
         styled.highlight_regex(pattern, style)
+    _link_rules(styled)
     Console(file=sys.stdout, highlight=False).print(styled, end="", soft_wrap=True)
+
+
+def _link_rules(styled: Text) -> None:
+    """Rule ids lead to their page, which lies on this machine."""
+    from importlib.resources import files
+
+    pages = Path(str(files("govflow.services").joinpath("rules")))
+    for found in _RULE.finditer(styled.plain):
+        page = pages / f"{found.group()}.md"
+        if page.is_file():
+            styled.stylize(f"link {page.as_uri()}", *found.span())
 
 
 def write_json(document: Any) -> None:

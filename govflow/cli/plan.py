@@ -29,7 +29,7 @@ def plan(
     from govflow.errors import RequestError
     from govflow.governor.assess import assess
     from govflow.services.describe import plan_json, plan_markdown, plan_mermaid, plan_text
-    from govflow.services.diff_plans import lock_folder
+    from govflow.services.lock_file import lock_folder
     from govflow.services.plan_flows import read_flows
 
     if not paths:

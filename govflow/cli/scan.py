@@ -37,7 +37,7 @@ def scan(
     from govflow.ir.models import Tier
     from govflow.services.describe.pictures import PICTURES, picture
     from govflow.services.describe.scan import scan_json, scan_markdown, scan_text
-    from govflow.services.diff_plans import lock_folder
+    from govflow.services.lock_file import lock_folder
     from govflow.services.scan_repository import scan_repository
 
     if not paths:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from govflow.ir.models import Edge, Step
 
 _SHOWN: Final = 60  # characters of a value in a line of text
+_EFFECT: Final = "effects."
 _OPAQUE: Final = frozenset({"code"})  # fields whose old and new values tell a person nothing
 
 
@@ -52,6 +53,8 @@ class FieldChange:
         """As in ``retries 0 -> 3``, ``code changed``, ``constants.limit added: 5``."""
         if self.field in _OPAQUE:
             return f"{self.field} {self.kind.value}"
+        if self.field.startswith(_EFFECT):
+            return self._effect()
         old, new = _short(self.old), _short(self.new)
         if self.kind is ChangeKind.ADDED:
             return f"{self.field} added: {new}"
@@ -59,10 +62,18 @@ class FieldChange:
             return f"{self.field} removed, was {old}"
         return f"{self.field} {old} -> {new}"
 
+    def _effect(self) -> str:
+        """As in ``effect added: data:delete postgres dataset://orders (every row)``."""
+        name = _short(self.field.removeprefix(_EFFECT))
+        if self.kind is ChangeKind.CHANGED:
+            return f"effect {name}: {self.old or 'some rows'} -> {self.new or 'some rows'}"
+        extent = self.new if self.kind is ChangeKind.ADDED else self.old
+        return f"effect {self.kind.value}: {name}" + (f" ({extent})" if extent else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A step that both plans have under the same id and that does something else now."""
+    """A step that both plans have and that does something else now. ``step_id`` is the newer id."""
 
     step_id: str
     old: Step
@@ -157,12 +168,16 @@ class PlanDiff:
         return (
             *(f"+ {_step_text(step)}" for step in self.added),
             *(f"- {_step_text(step)}" for step in self.removed),
-            *(f"~ {change.step_id}: {item.text()}" for change in self.changed for item in change.fields),
+            *(f"~ {change.step_id}: {text}" for change in self.changed for text in _field_texts(change)),
             *(f"~ flow: {item.text()}" for item in self.plan),
             *(f"~ {r.step_id}: now after {e.source} ({e.kind.value})" for r in self.rewired for e in r.added),
             *(f"~ {r.step_id}: no longer after {e.source} ({e.kind.value})" for r in self.rewired for e in r.removed),
             *(_move_text(move) for move in self.moved),
         )
+
+
+def _field_texts(change: Changed) -> tuple[str, ...]:
+    return tuple(item.text() for item in change.fields) or ("a value that is not shown changed",)
 
 
 def _step_text(step: Step) -> str:

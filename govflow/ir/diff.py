@@ -1,7 +1,8 @@
 """What stands between an approved plan and the one that was loaded.
 
-Equal hashes end it at once. Otherwise steps are matched in three passes, each O(V): same id and same hash (unchanged),
-same hash under another id (moved), same id with another hash (changed). What is left was added or removed. Edges are
+Equal hashes end it at once. Otherwise steps are matched in four passes, each O(V): same id and same hash (unchanged),
+same hash under another id (moved), same id with another hash (changed), and of what is left the same under another name
+(moved and changed: a renamed function, a moved file). The rest was added or removed. Edges are
 compared at their target, with moved steps counted as themselves, so inserting a step shows as one added step and one
 rewired one. The whole is O(V + E), plus a sort of positions where steps changed places.
 
@@ -11,10 +12,11 @@ Every difference of meaning is reported: a diff of two plans is empty exactly wh
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from govflow.ir.canonical import canonical_digest
 from govflow.ir.changes import Changed, ChangeKind, FieldChange, Moved, PlanDiff, Rewired
-from govflow.ir.graph import graph
 from govflow.ir.hashing import plan_content, plan_hash, step_content, step_hashes
 from govflow.ir.models import Edge, EdgeKind, Plan, Step
 from govflow.ir.order import out_of_order
@@ -23,7 +25,19 @@ if TYPE_CHECKING:
     from govflow.ir.graph import StepGraph
 
 
-def diff(approved: Plan, loaded: Plan, *, approved_hash: str | None = None, loaded_hash: str | None = None) -> PlanDiff:
+_DEFAULT_RESOURCES: Final = ("task://", "flow://")
+"""What a step that declares no resource has: its name again."""
+
+
+def diff(
+    approved: Plan,
+    loaded: Plan,
+    *,
+    approved_hash: str | None = None,
+    loaded_hash: str | None = None,
+    approved_steps: Mapping[str, str] | None = None,
+    loaded_steps: Mapping[str, str] | None = None,
+) -> PlanDiff:
     """Everything that changed from ``approved`` to ``loaded``.
 
     Args:
@@ -31,18 +45,25 @@ def diff(approved: Plan, loaded: Plan, *, approved_hash: str | None = None, load
         loaded: what the code says now. The two must come from different readings; that is the caller's duty.
         approved_hash: ``plan_hash(approved)``, where the caller has checked it already.
         loaded_hash: ``plan_hash(loaded)``, likewise. With both, an unchanged plan costs one comparison.
+        approved_steps: ``step_hashes(approved)``, where values of the plan were masked after it was hashed.
+        loaded_steps: likewise.
 
     Raises:
         CanonicalError: a hash was not given and the plan has none.
     """
     if approved_hash is not None and approved_hash == loaded_hash:
         return PlanDiff(approved_hash, loaded_hash)
-    before, after = step_hashes(approved), step_hashes(loaded)
+    before = dict(approved_steps) if approved_steps is not None else step_hashes(approved)
+    after = dict(loaded_steps) if loaded_steps is not None else step_hashes(loaded)
     old_hash = approved_hash or plan_hash(approved, before)
     new_hash = loaded_hash or plan_hash(loaded, after)
     if old_hash == new_hash:
         return PlanDiff(old_hash, new_hash)
+    # Late: only plans that differ need the graph library.
+    from govflow.ir.graph import graph
+
     pairs = _match(before, after)
+    pairs = _with_renamed(pairs, approved, loaded)
     kept = set(pairs.values())
     old_steps = {step.step_id: step for step in approved.steps}
     new_steps = {step.step_id: step for step in loaded.steps}
@@ -52,9 +73,7 @@ def diff(approved: Plan, loaded: Plan, *, approved_hash: str | None = None, load
         added=tuple(step for step in loaded.steps if step.step_id not in kept),
         removed=tuple(step for step in approved.steps if step.step_id not in pairs),
         changed=tuple(
-            _changed(old_steps[name], new_steps[name])
-            for name, new in pairs.items()
-            if before[name] != after[new]  # only a step that kept its id is paired with another hash
+            _changed(old_steps[name], new_steps[new]) for name, new in pairs.items() if before[name] != after[new]
         ),
         moved=_moves(pairs, old_steps, new_steps),
         rewired=_rewired(pairs, graph(approved, before), graph(loaded, after)),
@@ -77,6 +96,40 @@ def _match(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
         if name not in pairs and name in after and name not in taken:
             pairs[name] = name
     return {name: pairs[name] for name in before if name in pairs}
+
+
+def _with_renamed(pairs: dict[str, str], approved: Plan, loaded: Plan) -> dict[str, str]:
+    """The pairs, and with them steps that are the same but for the name of what they call."""
+    taken = set(pairs.values())
+    gone = [step for step in approved.steps if step.step_id not in pairs]
+    new = [step for step in loaded.steps if step.step_id not in taken]
+    if not gone or not new:
+        return pairs
+    waiting: dict[str, deque[str]] = defaultdict(deque)
+    for step in new:
+        waiting[_likeness(step)].append(step.step_id)
+    found = dict(pairs)
+    for step in gone:
+        if alike := waiting.get(_likeness(step)):
+            found[step.step_id] = alike.popleft()
+    return {step.step_id: found[step.step_id] for step in approved.steps if step.step_id in found}
+
+
+def likeness_keys(plan: Plan) -> dict[str, str]:
+    """Step id to a digest of what the step does, whatever the names of its function, file and flow.
+
+    Raises:
+        CanonicalError: a constant has no canonical form.
+    """
+    return {step.step_id: _likeness(step) for step in plan.steps}
+
+
+def _likeness(step: Step) -> str:
+    content = step_content(step)
+    del content["callee"]
+    if step.resource.startswith(_DEFAULT_RESOURCES):
+        del content["resource"]
+    return canonical_digest(content, f"step {step.step_id}")
 
 
 def _changed(old: Step, new: Step) -> Changed:

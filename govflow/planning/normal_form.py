@@ -24,6 +24,7 @@ _SKIPPED = frozenset({"annotation", "returns", "type_comment", "type_params", "c
 _NAME_READERS = frozenset({"locals", "vars", "eval", "exec", "dir"})
 """Builtins through which the name of a local variable can be seen: a body that uses them keeps its names."""
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_NAME_OF_FUNCTION = 2  # where it stands in the form of a function
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = frozenset({*_COMPREHENSIONS, *_DEFINITIONS, ast.Lambda, ast.NamedExpr})
 """Nodes that hold names of their own, and what reaches out of them."""
@@ -211,7 +212,10 @@ class _Writer:
 
     def root(self, node: ast.AST) -> Form:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return self._function(node, decorators=False)
+            form = self._function(node, decorators=False)
+            # Who uses the function says its name. A renamed function is the same code.
+            form[_NAME_OF_FUNCTION] = ""
+            return form
         if isinstance(node, ast.ClassDef):
             return self._class(node, decorators=False)
         return self._node(node)
@@ -250,13 +254,20 @@ class _Writer:
             if (form := self._node(statement)) is not None
         ]
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, decorators: bool) -> Form:
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, decorators: bool) -> list[Form]:
         outer = [self._node(item) for item in node.decorator_list] if decorators else []
         defaults = self._defaults(node.args)
         name = self._name(node.name) if self._scopes else node.name
         kept = frozenset(argument.arg for argument in parameters(node.args))
         self._scopes.append(_Scope("function", local_names(node), kept))
-        form = ["Function", isinstance(node, ast.AsyncFunctionDef), name, outer, self._signature(node.args), defaults]
+        form: list[Form] = [
+            "Function",
+            isinstance(node, ast.AsyncFunctionDef),
+            name,
+            outer,
+            self._signature(node.args),
+            defaults,
+        ]
         form.append(self._body(node.body))
         self._scopes.pop()
         return form

@@ -50,6 +50,12 @@ def python_files(path: Path) -> Iterator[Path]:
     yield from find_files(path).files
 
 
+def belongs(path: str) -> bool:
+    """Whether a file is looked at, by the folders of its path: none is hidden, a cache, or somebody else's packages."""
+    folders = path.split("/")[:-1]
+    return not any(name in _CACHES or name in _OTHERS or name.startswith(".") for name in folders)
+
+
 def _entered(found: FoundFiles, folder: str, names: list[str]) -> Iterator[str]:
     for name in names:
         if name in _CACHES:

@@ -1,11 +1,17 @@
-"""What a check can find. A rule's id is stable: reports, baselines and pages refer to it."""
+"""What a check can find. A rule's id is stable: reports, baselines and pages refer to it.
+
+The long text of each rule, with a bad and a good example, is its page (:mod:`govflow.services.rule_pages`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
+
+from govflow.ir.models import CallSite
 
 
 class Level(StrEnum):
@@ -42,21 +48,46 @@ _RULES: Final = (
     Rule(
         "GF304", "literal-secret", Level.WARNING, "A literal secret stands in the source, and so in plan and lock file."
     ),
+    Rule("GF305", "effect-hidden", Level.ERROR, "A step's code does something stronger than what it declares."),
+    Rule("GF306", "effect-at-import", Level.WARNING, "Importing a module does something to the world."),
+    Rule("GF307", "effect-unbounded", Level.WARNING, "A statement changes or deletes every row of a table."),
+    Rule("GF308", "unseen-code", Level.NOTE, "A step calls code whose effects are not known."),
+    Rule("GF309", "sql-not-parsed", Level.NOTE, "A SQL statement could not be read, so its effects are not known."),
+    Rule("GF401", "unused-baseline", Level.WARNING, "An entry of the baseline file matches nothing any more."),
 )
 RULES: Final[Mapping[str, Rule]] = {rule.code: rule for rule in _RULES}
+
+RULE_OF_REMARK: Final[Mapping[str, str]] = {
+    "effect-hidden": "GF305",
+    "effect-at-import": "GF306",
+    "effect-unbounded": "GF307",
+    "sql-not-parsed": "GF309",
+}
+"""The rules of a plan's own findings; every other one is GF302."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """One thing that a check found. ``file`` and ``line`` point at the source, where they are known."""
+    """One thing that a check found. ``file`` and ``line`` point at the source, where they are known.
+
+    ``key`` says what was found apart from where it stands: with rule, flow and step it tells whether another reading
+    found the same. It holds no line number.
+    """
 
     code: str
     flow: str  # ``<path>:<function>``; the file's name for GF303
     message: str
     mend: str = ""
     step_id: str | None = None
-    file: str | None = None
+    file: str | None = None  # relative to the folder of the lock file
     line: int | None = None
+    key: str = ""
+    site: CallSite | None = None  # of the call, as the planner read it
+    column: int | None = None  # characters, from 1; set with ``source``
+    end_line: int | None = None
+    end_column: int | None = None  # the first character after the call
+    source: str | None = None  # the line, where it may be shown
+    nth: int = 0  # among findings that are alike
 
     @property
     def rule(self) -> Rule:
@@ -67,6 +98,17 @@ class CheckFinding:
     def level(self) -> Level:
         """Its weight."""
         return self.rule.level
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What two readings of the same trouble have in common."""
+        return (self.code, self.flow, self.step_id or "", self.key)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits of the identity; moving a line does not change them."""
+        text = "\0".join((*self.identity, str(self.nth)))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -80,4 +122,19 @@ class CheckFinding:
             "mend": self.mend,
             "file": self.file,
             "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+            "fingerprint": self.fingerprint,
         }
+
+
+def numbered(findings: Iterable[CheckFinding]) -> list[CheckFinding]:
+    """The same findings; those that are alike are counted, so that each has a fingerprint of its own."""
+    seen: dict[tuple[str, str, str, str], int] = {}
+    made = []
+    for finding in findings:
+        nth = seen.get(finding.identity, 0)
+        seen[finding.identity] = nth + 1
+        made.append(replace(finding, nth=nth) if nth else finding)
+    return made

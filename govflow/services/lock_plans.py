@@ -22,8 +22,10 @@ from govflow.identity import Principal
 from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import Lock, LockedFlow, dump_lock, plan_key
-from govflow.services.diff_plans import FlowDiff, diff_lock, lock_folder, read_lock
+from govflow.services.diff_plans import FlowDiff
+from govflow.services.lock_file import lock_folder, present_lock
 from govflow.services.plan_flows import FlowPlan, read_flows
+from govflow.services.sides import diff_lock
 from govflow.services.workspace import Workspace
 from govflow.telemetry import redact_named
 
@@ -51,12 +53,12 @@ def plan_lock(workspace: Workspace, words: Sequence[str]) -> LockUpdate:
             that cannot be read is refused here: its flows would silently stay as they were.
     """
     path = workspace.settings.lock
-    present = read_lock(path) if path.exists() or path.is_symlink() else Lock()
+    present = present_lock(workspace)
     reading = read_flows(words, lock_folder(workspace), workspace.vocabulary)
     if reading.unread:
         raise reading.unread[0].error
-    changes = tuple(diff_lock(workspace, reading, present))
-    gone = {change.name for change in changes if change.after is None}
+    changes = diff_lock(workspace, reading, present).flows
+    gone = {change.was or change.name for change in changes if change.after is None or change.was is not None}
     flows = {name: held for name, held in present.flows.items() if name not in gone}
     flows |= {flow.name: LockedFlow.of(flow.plan) for flow in reading.flows}
     return LockUpdate(path, Lock(MappingProxyType(flows)), changes, reading.flows)

@@ -160,7 +160,16 @@ def open_workspace(settings: Settings) -> Workspace:
         PolicyError: the policy file cannot be read or used.
         VocabularyError: it registers a word that cannot be one.
     """
-    document = _document(settings)
+    return workspace_with(settings, _document(settings))
+
+
+def workspace_with(settings: Settings, document: PolicyDocument) -> Workspace:
+    """Put together what decisions stand on, with a policy that was read elsewhere.
+
+    Raises:
+        PolicyError: the policy's tier rules cannot be used.
+        VocabularyError: it registers a word that cannot be one.
+    """
     explicit = settings.policy is not None
     ground = Ground(
         engine=Engine(document),

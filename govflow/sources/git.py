@@ -50,7 +50,7 @@ class GitTree:
         process = self._reader()
         if process.stdin is None or process.stdout is None:
             raise SourceError("git cannot be read from")
-        process.stdin.write(f"{self.commit}:{path}\n".encode())
+        process.stdin.write(f"{self.commit}:{path}\n".encode("utf-8", "surrogateescape"))
         process.stdin.flush()
         header = process.stdout.readline().split()
         if not header:

@@ -8,7 +8,7 @@ from govflow.errors import SourceError
 from govflow.sources.decoding import decode_source
 
 _LARGEST = 16 * 2**20  # bytes; what is read as text into memory
-_MARKS = ("govflow.lock", "prefect.yaml", "pyproject.toml", ".git")
+ROOT_MARKS = ("govflow.lock", "prefect.yaml", "pyproject.toml", ".git")
 
 
 class WorkingTree:
@@ -54,6 +54,6 @@ def find_root(file: Path, otherwise: Path | None = None) -> Path:
     """
     folder = file.resolve().parent
     for candidate in (folder, *folder.parents):
-        if any((candidate / mark).exists() for mark in _MARKS):
+        if any((candidate / mark).exists() for mark in ROOT_MARKS):
             return candidate
     return folder if otherwise is None else otherwise.resolve()

@@ -11,7 +11,7 @@ import pytest
 
 from govflow.errors import GovflowError
 from govflow.services.check_plans import CheckReport, check_plans
-from govflow.services.describe import check_text
+from govflow.services.describe.formats import render
 from govflow.services.findings import Level
 from govflow.testing.reading import open_project
 
@@ -56,7 +56,7 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """The check is done; here it is told."""
-        text = check_text(self.report)
+        text = render(self.report, "text")
         if any(finding.level is Level.ERROR for finding in self.report.findings):
             raise NotClean(text)
         if self.report.findings:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from govflow.errors import FlowNotFound
 from govflow.governor.assess import assess
-from govflow.services.diff_plans import lock_folder
+from govflow.services.lock_file import lock_folder
 from govflow.services.plan_flows import read_flows
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import load_settings

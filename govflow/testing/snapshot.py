@@ -108,7 +108,7 @@ class Snapshot:
         Raises:
             LockError: the file cannot be used.
         """
-        from govflow.services.diff_plans import read_lock
+        from govflow.services.lock_file import read_lock
 
         if not self.path.is_file():
             return None

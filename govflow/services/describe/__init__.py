@@ -4,7 +4,15 @@ The same words appear in the terminal, in Prefect's artifacts and in a pull requ
 reasons come from somebody's source and are escaped: they cannot become markup, links, mentions or terminal codes.
 """
 
-from govflow.services.describe.differences import diff_markdown, diff_text, flow_diff_markdown, flow_diff_text
+from govflow.services.describe.differences import (
+    comparison_json,
+    comparison_markdown,
+    comparison_text,
+    diff_markdown,
+    diff_text,
+    flow_diff_markdown,
+    flow_diff_text,
+)
 from govflow.services.describe.plans import plan_json, plan_markdown, plan_mermaid, plan_rows, plan_text
 from govflow.services.describe.questions import (
     request_form,
@@ -13,11 +21,11 @@ from govflow.services.describe.questions import (
     request_text,
     requests_text,
 )
-from govflow.services.describe.reports import check_markdown, check_text
 
 __all__ = [
-    "check_markdown",
-    "check_text",
+    "comparison_json",
+    "comparison_markdown",
+    "comparison_text",
     "diff_markdown",
     "diff_text",
     "flow_diff_markdown",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from govflow.ir.changes import PlanDiff
 from govflow.services.describe.escape import code, plain, prose
 from govflow.telemetry import redact_named, redact_text
 
 if TYPE_CHECKING:
-    from govflow.services.diff_plans import FlowDiff, StepDelta
+    from govflow.services.diff_plans import Ask, Comparison, FlowDiff, StepDelta
 
 _MOST: Final = 400  # lines of one difference in a pull request's comment
 
@@ -31,9 +31,34 @@ def diff_markdown(name: str, diff: PlanDiff) -> str:
     return "\n".join([f"#### {code(name)}", "", *_block(diff.masked(redact_named).lines())]) + "\n"
 
 
+def comparison_text(found: Comparison) -> str:
+    """Everything that changed, for a terminal."""
+    parts = [f"{plain(one.flow)}: not compared: {plain(one.message)}\n" for one in found.unread]
+    return "\n".join([*parts, *map(flow_diff_text, found.changed)]) or "no changes\n"
+
+
+def comparison_markdown(found: Comparison) -> str:
+    """Everything that changed, for a pull request."""
+    parts = [f"- {code(one.flow)} was not compared: {prose(one.message)}\n" for one in found.unread]
+    return "\n".join([*parts, *map(flow_diff_markdown, found.changed)]) or "no changes\n"
+
+
+def comparison_json(found: Comparison) -> dict[str, Any]:
+    """Every flow that was compared, as JSON data."""
+    return {
+        "version": 1,
+        "changed": bool(found.changed),
+        "needs_approval": any(change.needs_approval for change in found.changed),
+        "flows": [change.to_dict() for change in found.flows],
+        "unread": [one.to_dict() for one in found.unread],
+    }
+
+
 def flow_diff_text(change: FlowDiff) -> str:
     """One flow for a terminal: what changed, then what that means."""
     lines = [f"{plain(change.name)}: {change.kind}{_totals(change)}"]
+    if change.was is not None:
+        lines.append(f"  was {plain(change.was)}")
     lines += [f"  {plain(line)}" for line in flow_lines(change)]
     lines += [f"    {plain(line)}" for line in delta_lines(change.deltas)]
     return "\n".join(lines) + "\n"
@@ -42,7 +67,9 @@ def flow_diff_text(change: FlowDiff) -> str:
 def flow_diff_markdown(change: FlowDiff) -> str:
     """One flow for a pull request."""
     lines = [f"#### {code(change.name)}: {change.kind}{_totals(change)}", ""]
-    if change:
+    if change.was is not None:
+        lines += [f"It was {code(change.was)}.", ""]
+    if flow_lines(change):
         lines += _block(flow_lines(change))
     meaning = delta_lines(change.deltas)
     if meaning:
@@ -53,7 +80,7 @@ def flow_diff_markdown(change: FlowDiff) -> str:
 def flow_lines(change: FlowDiff) -> list[str]:
     """The difference, line by line; a flow that is on one side only is all of its steps."""
     if change.diff is not None:
-        return list(change.diff.masked(redact_named).lines())
+        return [redact_text(line) for line in change.diff.masked(redact_named).lines()]
     mark, plan = ("+", change.after) if change.after is not None else ("-", change.before)
     steps = plan.steps if plan is not None else ()
     return [f"{mark} {step.step_id}  {step.action} {step.provider} {redact_text(step.resource)}" for step in steps]
@@ -69,9 +96,14 @@ def delta_lines(deltas: Iterable[StepDelta]) -> list[str]:
         if now < 2 and delta.verdict[1] == "pass" and (was is None or was < now):
             continue
         tier = f"tier {now}" if was is None else f"tier {was} -> {now}"
-        asks = f", approval rule {delta.approval}" if delta.approval else ""
+        asks = f"; needs {_asked(delta.asks)}" if delta.asks is not None else ""
         lines.append(f"{delta.step_id}: {tier} ({delta.why}); {delta.verdict[1]} by policy rule {delta.rule}{asks}")
     return lines
+
+
+def _asked(ask: Ask) -> str:
+    people = f" ({', '.join(ask.people)})" if ask.people else ""
+    return f"{ask.words}{people}, approval rule {ask.rule}"
 
 
 def _totals(change: FlowDiff) -> str:

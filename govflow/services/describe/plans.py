@@ -9,6 +9,7 @@ from govflow.governor.assess import Assessment, StepAssessment
 from govflow.ir.hashing import plan_hash, step_hashes
 from govflow.ir.models import EdgeKind, FlowParameter, Plan, Step, Tier
 from govflow.services.describe.escape import code, label, plain, prose, table
+from govflow.services.plan_files import masked_plan
 from govflow.telemetry import redact, redact_text
 
 TIER_NAMES: Final = ("minimal", "low", "medium", "high")
@@ -59,6 +60,7 @@ def plan_json(name: str, plan: Plan, assessment: Assessment) -> dict[str, Any]:
         "steps": plan_rows(plan, assessment),
         "edges": [edge.model_dump(mode="json") for edge in plan.edges],
         "findings": [finding.model_dump(mode="json") for finding in plan.findings],
+        "plan": masked_plan(plan),
     }
 
 
