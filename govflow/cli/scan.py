@@ -13,6 +13,7 @@ def scan(
     environment: str = "production",
     policy: Path | None = None,
     tier: Literal[0, 1, 2, 3] = 0,
+    suggest_policy: bool = False,
     fail_on_tier: Literal[1, 2, 3] | None = None,
 ) -> int:
     """See every flow of a repository: its steps, what each does to the world, how risky it is.
@@ -20,7 +21,8 @@ def scan(
     The source is read, not imported; nothing is written, no lock file is needed, and nothing has to be installed. The
     exit code is 0 whatever is found, for a scan is no gate; `govflow check` is one.
 
-    Examples:  govflow scan .  |  govflow scan . --tier 2  |  govflow scan . --format svg --output flows.svg
+    Examples:  govflow scan .  |  govflow scan . --tier 2  |  govflow scan . --format svg --output flows.svg  |
+    govflow scan . --suggest-policy --output policy.yaml
 
     Args:
         paths: files, folders, or FILE:FLOW.
@@ -29,6 +31,7 @@ def scan(
         environment: judge as if the flows ran there.
         policy: judge by this policy file.
         tier: show only steps of at least this tier.
+        suggest_policy: print a policy to start from that fits these flows, instead of a report.
         fail_on_tier: exit with 1 when a step has at least this tier.
     """
     from govflow.cli import session
@@ -45,7 +48,11 @@ def scan(
     with session.workspace(policy, environment) as workspace, counting("reading the source") as progress:
         found = scan_repository(workspace, paths, lock_folder(workspace), progress)
     lowest = Tier(tier)
-    if format == "json":
+    if suggest_policy:
+        from govflow.services.suggest_policy import suggest_policy as suggest
+
+        text = suggest(found).text
+    elif format == "json":
         text = json_text(scan_json(found, lowest))
     elif format in PICTURES:
         flows = [(flow.name, flow.plan, flow.judged) for flow in found.flows]

@@ -114,6 +114,7 @@ def _deed(effect: Effect, step: Step, tiers: TierRules, environment: str, *, dec
             name=step.callee if declared else "",
             environment=environment,
             declared=step.tier if declared else None,
+            unbounded=effect.unbounded,
             attributes=step.constants,
         )
     )
