@@ -27,6 +27,8 @@ _CALL: Final = (
     "method",
     "mode",
     "action",
+    "by",
+    "actions",
     "provider",
     "resource",
     "unbounded",
@@ -134,6 +136,8 @@ def _call(entry: Fields, given: _Given) -> Call:
         method=entry.text("method"),
         mode=entry.text("mode", "r"),
         action=action,
+        by=entry.text("by"),
+        actions=entry.words("actions"),
         provider=entry.text("provider", given.provider),
         resource=entry.text("resource"),
         unbounded=_yes(entry, "unbounded"),
@@ -164,14 +168,18 @@ def _check(entry: Fields, made: Call) -> None:
     if not made.action and not made.reads:
         mend = "Write action: data:write, or reads: sql, or effect: none."
         refuse(entry.at, "it does not say what the call does", mend)
-    if made.action and not _ACTION.fullmatch(made.action):
-        refuse(entry.place("action"), f"{made.action!r} is no action", "Write domain:verb, as in data:write.")
+    for name, action in (("action", made.action), *(("actions", action) for action in made.actions.values())):
+        if action and not _ACTION.fullmatch(action):
+            refuse(entry.place(name), f"{action!r} is no action", "Write domain:verb, as in data:write.")
+    if made.actions and not (made.by and made.action):
+        mend = "Write by: the argument that chooses, and action: for when it is none of these or not known."
+        refuse(entry.place("actions"), "it does not say what chooses", mend)
     if made.action and not made.provider:
         refuse(entry.place("provider"), "missing", "Write what does it, as in provider: postgres.")
     if made.action and not made.resource:
         refuse(entry.place("resource"), "missing", "Write what it is done to, as in resource: 'dataset://{table}'.")
     own = {*made.arguments, *made.keywords}
-    for name in ("subject", "connection"):
+    for name in ("subject", "connection", "by"):
         value = getattr(made, name)
         if value and value not in own:
             refuse_unknown(entry.place(name), "argument", value, own)

@@ -27,6 +27,8 @@ class Call:
         method: of an HTTP request; ``""``: the argument named ``method`` tells.
         mode: of opening a file, if the argument named ``mode`` is not given.
         action: ``""`` if the reader finds it.
+        by: the argument whose constant chooses another action; ``""`` for none.
+        actions: that constant to action.
         provider: ``""`` if the connection, the URL or the path tells it.
         resource: a template for :func:`~govflow.planning.effects.catalogue.templates.fill`; ``""`` if the reader
             finds it.
@@ -45,12 +47,18 @@ class Call:
     method: str = ""
     mode: str = "r"
     action: str = ""
+    by: str = ""
+    actions: Mapping[str, str] = field(default_factory=dict)
     provider: str = ""
     resource: str = ""
     unbounded: bool = False
     effect_none: bool = False
     source: str = ""
     place: str = ""
+
+    def action_for(self, chosen: object) -> str:
+        """The action of a call whose argument ``by`` is this constant; None or another value for one not known."""
+        return self.actions.get(chosen, self.action) if isinstance(chosen, str) else self.action
 
 
 @dataclass(frozen=True, slots=True)

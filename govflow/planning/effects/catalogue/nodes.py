@@ -123,6 +123,14 @@ class Fields:
                 refuse(self.place(name), "expected a list of texts", "Write [one, two], in quotes if need be.")
         return tuple(item.value for item in node.value)
 
+    def words(self, name: str) -> dict[str, str]:
+        """A field that is a mapping of words to words."""
+        node = self._nodes.get(name)
+        if node is None:
+            return {}
+        fields = Fields(node, self.place(name))
+        return {key: fields.text(key) for key in fields}
+
     def entries(self, name: str) -> list[Fields]:
         """A field that is a list of mappings."""
         node = self._nodes.get(name)
