@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from govflow.ir.execution import Executed, ExecutedEdge, ExecutedGraph, Link
+from govflow.ir.execution import Executed, ExecutedEdge, ExecutedGraph, Hints, Link
 from govflow.ir.models import EdgeKind, Multiplicity, Plan, Step, StepKind
 
 _TRIES: Final = 20_000  # of the search, and forty more for each call
@@ -30,7 +30,8 @@ _RANK: Final = {Multiplicity.ONE: 0, Multiplicity.OPTIONAL: 1, Multiplicity.MANY
 class Fit:
     """What a plan allows: which edges, and how often each step."""
 
-    def __init__(self, plan: Plan, names: Mapping[str, frozenset[str]], *, attempts: int = 1) -> None:
+    def __init__(self, plan: Plan, hints: Hints, *, attempts: int = 1) -> None:
+        self.closed = hints.closed
         self.steps = {step.step_id: step for step in plan.steps}
         self.edges = frozenset((edge.source, edge.target, edge.kind) for edge in plan.edges)
         self.enclosing = {name: self._enclosing(name) for name in self.steps}
@@ -39,7 +40,7 @@ class Fit:
         self._by_name: dict[str, list[str]] = {}
         for step in plan.steps:
             if step.kind in _CALLED:
-                for name in names.get(step.step_id) or {_last(step.callee)}:
+                for name in hints.names.get(step.step_id) or {_last(step.callee)}:
                     self._by_name.setdefault(name, []).append(step.step_id)
 
     def _enclosing(self, step_id: str) -> tuple[str, ...]:
@@ -80,6 +81,10 @@ class Fit:
         # A generator that still runs counts as the parent of what is given its items.
         return source in self.enclosing[target] or (source, target, EdgeKind.DATA) in self.edges
 
+    def may_share(self, edge: ExecutedEdge, target: str) -> bool:
+        """Whether an edge that is not planned may only say that two values are the same object."""
+        return edge.link is Link.DATA and (target, edge.parameter) in self.closed
+
 
 def _last(callee: str) -> str:
     return callee.rpartition(":")[2].rpartition(".")[2]
@@ -103,12 +108,11 @@ def assign(graph: ExecutedGraph, fit: Fit) -> Assignment:
     _make_consistent(narrowed, edges, fit)
     order = sorted(narrowed, key=lambda name: len(narrowed[name]))
     chosen = _search(order, narrowed, _neighbours(order, edges), fit)
-    if chosen is None:
+    if chosen is None or not _reaches_all(chosen, domains, fit):
         narrowed = domains
         order = sorted(narrowed, key=lambda name: len(narrowed[name]))
-        chosen = _greedy(order, narrowed, _neighbours(order, edges), fit)
+        chosen = chosen or _greedy(order, narrowed, _neighbours(order, edges), fit)
         _mend(chosen, narrowed, edges, fit)
-    _fill(chosen, narrowed, _neighbours(order, edges), fit)
     return Assignment(chosen, {name: tuple(found) for name, found in narrowed.items()})
 
 
@@ -215,6 +219,14 @@ def _greedy(order: list[str], domains: Mapping[str, list[str]], beside: _Beside,
     return chosen
 
 
+def _reaches_all(chosen: Mapping[str, str], domains: Mapping[str, list[str]], fit: Fit) -> bool:
+    """Whether every mandatory step that some call could be has a call."""
+    reached = set(chosen.values())
+    return not any(
+        fit.is_mandatory(step_id) and step_id not in reached for found in domains.values() for step_id in found
+    )
+
+
 def _mend(chosen: dict[str, str], domains: Mapping[str, list[str]], edges: Iterable[ExecutedEdge], fit: Fit) -> None:
     """Change single choices, or let two calls change places, as long as that breaks less."""
     at: dict[str, list[ExecutedEdge]] = {name: [] for name in chosen}
@@ -227,12 +239,13 @@ def _mend(chosen: dict[str, str], domains: Mapping[str, list[str]], edges: Itera
 
     def cost(names: tuple[str, ...]) -> int:
         near = {edge for name in names for edge in at[name]}
-        broken = sum(not fit.allows(edge.link, chosen[edge.source], chosen[edge.target]) for edge in near)
+        loose = [edge for edge in near if not fit.allows(edge.link, chosen[edge.source], chosen[edge.target])]
+        broken = sum(1 if fit.may_share(edge, chosen[edge.target]) else 4 for edge in loose)
         over = sum(counts[step_id] - 1 for step_id in {chosen[name] for name in names} if fit.runs_once(step_id))
         empty = sum(
             not counts.get(step_id) and fit.is_mandatory(step_id) for name in names for step_id in domains[name]
         )
-        return 2 * broken + 3 * over + empty
+        return broken + 5 * over + 5 * empty
 
     def move(name: str, step_id: str) -> None:
         counts[chosen[name]] -= 1
@@ -264,26 +277,3 @@ def _mend(chosen: dict[str, str], domains: Mapping[str, list[str]], edges: Itera
                     break
         if not better:
             return
-
-
-def _fill(chosen: dict[str, str], domains: Mapping[str, list[str]], beside: _Beside, fit: Fit) -> None:
-    """Give mandatory steps that no call was given to a call that could as well be theirs."""
-    counts: dict[str, int] = {}
-    for step_id in chosen.values():
-        counts[step_id] = counts.get(step_id, 0) + 1
-    around: _Beside = {name: list(links) for name, links in beside.items()}
-    for name, links in beside.items():
-        for link, other, is_target in links:
-            around[other].append((link, name, not is_target))
-    empty = [name for name, step in fit.steps.items() if step.multiplicity is Multiplicity.ONE and name not in counts]
-    for step_id in empty:
-        for name, found in domains.items():
-            now = chosen[name]
-            spare = counts[now] > 1 or fit.steps[now].multiplicity is not Multiplicity.ONE
-            if step_id in found and spare:
-                others = {other: step for other, step in chosen.items() if other != name}
-                if _broken(name, step_id, others, around, fit) <= _broken(name, now, others, around, fit):
-                    counts[now] -= 1
-                    counts[step_id] = 1
-                    chosen[name] = step_id
-                    break

@@ -120,10 +120,10 @@ def _misfit_dict(item: Misfit) -> dict[str, Any]:
 def compare(plan: Plan, graph: ExecutedGraph, hints: Hints | None = None) -> Conformance:
     """Hold what was recorded against the plan."""
     hints = hints or Hints()
-    fit = Fit(plan, hints.names, attempts=graph.attempts)
+    fit = Fit(plan, hints, attempts=graph.attempts)
     found = assign(graph, fit)
     unplanned, unread = _misfits(plan, graph, found, fit)
-    uncovered, shared = _uncovered(graph, found, fit, hints)
+    uncovered, shared = _uncovered(graph, found, fit)
     mandatory = frozenset(step_id for step_id in fit.steps if fit.is_mandatory(step_id))
     reached = frozenset(found.steps.values())
     done = graph.state is RunState.COMPLETED
@@ -162,6 +162,8 @@ def _misfits(plan: Plan, graph: ExecutedGraph, found: Assignment, fit: Fit) -> t
             unread.append(Misfit(call, "no step calls it by name; a call that could not be read may have", hidden))
         elif step_id is None:
             unplanned.append(Misfit(call, f"no step of the plan calls {call.callee}"))
+        elif step_id in used and fit.runs_once(step_id) and hidden is not None:
+            unread.append(Misfit(call, "every step that calls it has its call; one that could not be read may", hidden))
         elif step_id in used and fit.runs_once(step_id):
             unplanned.append(Misfit(call, f"{call.callee} was called more often than planned", step_id))
         else:
@@ -169,12 +171,12 @@ def _misfits(plan: Plan, graph: ExecutedGraph, found: Assignment, fit: Fit) -> t
     return unplanned, unread
 
 
-def _uncovered(graph: ExecutedGraph, found: Assignment, fit: Fit, hints: Hints) -> tuple[list[Uncovered], int]:
+def _uncovered(graph: ExecutedGraph, found: Assignment, fit: Fit) -> tuple[list[Uncovered], int]:
     """Recorded edges that no planned edge covers, and how many of the others only share an object."""
     steps = found.steps
     known = [edge for edge in graph.edges if edge.source in steps and edge.target in steps]
     loose = [edge for edge in known if not fit.allows(edge.link, steps[edge.source], steps[edge.target])]
-    shared = {edge for edge in loose if edge.link is Link.DATA and (steps[edge.target], edge.parameter) in hints.closed}
+    shared = {edge for edge in loose if fit.may_share(edge, steps[edge.target])}
     left = [Uncovered(edge, steps[edge.source], steps[edge.target]) for edge in loose if edge not in shared]
     return left, len(shared)
 

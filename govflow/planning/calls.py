@@ -9,7 +9,7 @@ from govflow.ir.models import StepKind
 from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
 from govflow.planning.containers import call_container_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
-from govflow.planning.members import bind, class_member, iterate, take_in
+from govflow.planning.members import bind, class_member, element, iterate, take_in
 from govflow.planning.normal_form import digest, is_generator, parameters
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
@@ -29,11 +29,13 @@ from govflow.planning.values import (
     Decorator,
     Deps,
     External,
+    Factory,
     FlowValue,
     Function,
     HookPoint,
     Instance,
     Method,
+    ModuleNames,
     ModuleRef,
     Named,
     Origin,
@@ -135,7 +137,7 @@ def run(
         order=order,
         direct=NO_DEPS if handed_over else direct_deps(*passed.values()),
         direct_order=direct_deps(waited) if waited is not None else NO_DEPS,
-        closed=frozenset() if handed_over else _closed(runnable.fn, bound, passed),
+        closed=_closed(runnable.fn, {} if handed_over else bound, passed),
         recorded_as=recorded_as(machine, runnable.fn),
         parameters=() if handed_over else tuple(bound),
         constants={HANDED_OVER: [callee]} if handed_over else literals(bound, mapped=mapped),
@@ -291,16 +293,28 @@ def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.
     if isinstance(start, Function):
         inline(machine, start, given.before(instance), node)
         return instance
-    fields = [
-        item.target.id
-        for item in cls.node.body
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-    ]
+    fields = _fields(cls)
     instance.attributes.update(zip(fields, given.positional, strict=False))
     instance.attributes.update(given.keywords)
+    for name in fields:
+        left = class_member(cls, name)
+        if name not in instance.attributes and isinstance(left, Factory):
+            instance.attributes[name] = call(machine, left.makes, Arguments(), node)
     if given.rest:
         instance.attributes[""] = join(given.rest)
     return instance
+
+
+def _fields(cls: ClassValue) -> list[str]:
+    """Fields of a dataclass or model, those of its bases first."""
+    found: dict[str, None] = {}
+    for base in cls.bases:
+        if isinstance(base, ClassValue) and base is not cls:
+            found.update(dict.fromkeys(_fields(base)))
+    for item in cls.node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            found[item.target.id] = None
+    return list(found)
 
 
 def _call_instance(machine: Machine, instance: Instance, given: Arguments, node: ast.AST) -> Value:
@@ -308,6 +322,36 @@ def _call_instance(machine: Machine, instance: Instance, given: Arguments, node:
     if found is not None:
         return call(machine, bind(machine, found, instance, node), given, node)
     return _call_unknown(machine, instance.cls.qualname, given, node, deps_of(instance))
+
+
+def entered_with(machine: Machine, context: Value, node: ast.AST) -> Value:
+    """What ``with context as ...`` gives."""
+    match machine.resolve(context):
+        case Choice(options=options):
+            with machine.maybe():
+                return join([entered_with(machine, option, node) for option in options])
+        case Instance() as instance:
+            for name in ("__enter__", "__aenter__"):
+                found = class_member(instance.cls, name)
+                if isinstance(found, Function):
+                    return call(machine, bind(machine, found, instance, node), Arguments(), node)
+        case Container() as container:  # a generator made by @contextmanager
+            return iterate(machine, container)
+    return context
+
+
+def left_with(machine: Machine, context: Value, node: ast.AST) -> None:
+    """What the end of ``with context`` calls."""
+    match machine.resolve(context):
+        case Choice(options=options):
+            with machine.maybe():
+                for option in options:
+                    left_with(machine, option, node)
+        case Instance() as instance:
+            for name in ("__exit__", "__aexit__"):
+                found = class_member(instance.cls, name)
+                if isinstance(found, Function):
+                    call(machine, bind(machine, found, instance, node), Arguments([Data(), Data(), Data()]), node)
 
 
 def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.AST) -> Value:
@@ -326,6 +370,9 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
                 return run(machine, receiver, name, given, node)
         case Container():
             return call_container_method(machine, receiver, name, given)
+        case ModuleNames():
+            found = element(machine, receiver, given.first())
+            return join((found, *given.positional[1:])) if len(given.positional) > 1 else found
         case Data(origin=Origin.HIDDEN, reason=reason):
             return unresolved(machine, node, reason, given)
         case Data(origin=Origin.PARAMETER) if name in ROUTE_METHODS:
@@ -353,7 +400,7 @@ def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) ->
 
 def _call_unknown(machine: Machine, name: str, given: Arguments, node: ast.AST, deps: Deps) -> Value:
     deps |= escape(machine, name or "code that cannot be read", given, node)
-    if any(isinstance(value, ModuleRef) for value in given.values()):
+    if any(isinstance(value, ModuleRef | ModuleNames) for value in given.values()):
         return Data(deps | given.deps(), Origin.HIDDEN, "a name of a module is looked up by code that cannot be read")
     return Data(deps | given.deps(), Origin.EXTERNAL)
 
@@ -375,8 +422,17 @@ def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments) -
     return Data(deps | given.deps(), Origin.STEP)
 
 
-def escape(machine: Machine, where: str, given: Arguments, node: ast.AST) -> Deps:
+def escape(
+    machine: Machine, where: str, given: Arguments, node: ast.AST, *, only: tuple[Value, ...] | None = None
+) -> Deps:
     """Follow what is handed to code outside the repository, which may call it, any number of times.
+
+    Args:
+        machine: the reading.
+        where: what it is handed to.
+        given: what is handed over.
+        node: the call.
+        only: the other code calls it with one of these, and with nothing else.
 
     Returns:
         The steps that are handed over themselves: what the other code returns may come from them.
@@ -389,16 +445,31 @@ def escape(machine: Machine, where: str, given: Arguments, node: ast.AST) -> Dep
             continue
         for part in parts(value):
             if isinstance(part, TaskValue | FlowValue | PastTask):
-                found |= hand_over(machine, part, given.deps(), node)
+                found |= hand_over(machine, part, given.deps(), node, only=only)
             elif isinstance(part, Function | BoundFunction):
                 with machine.repeatedly():
-                    call(machine, part, Arguments(rest=[Data(given.deps())]), node)
+                    call(machine, part, Arguments(rest=[Data(given.deps()), *(only or ())]), node)
     return found
 
 
-def hand_over(machine: Machine, runnable: TaskValue | FlowValue | PastTask, deps: Deps, node: ast.AST) -> Deps:
-    """Record that other code is given a task or flow and may call it, any number of times. Returns its step."""
-    given = Arguments(rest=[Data(deps)])
+def hand_over(
+    machine: Machine,
+    runnable: TaskValue | FlowValue | PastTask,
+    deps: Deps,
+    node: ast.AST,
+    *,
+    only: tuple[Value, ...] | None = None,
+) -> Deps:
+    """Record that other code is given a task or flow and may call it, any number of times. Returns its step.
+
+    Args:
+        machine: the reading.
+        runnable: what is handed over.
+        deps: steps behind what is handed over beside it.
+        node: the call.
+        only: the other code calls it with these, and with nothing else.
+    """
+    given = Arguments(rest=[Data(deps, whole=only is not None), *(only or ())])
     with machine.repeatedly():
         if isinstance(runnable, PastTask):
             return deps_of(_call_past(machine, runnable.runnable, given, node))

@@ -20,6 +20,7 @@ from govflow.planning.values import (
     External,
     Function,
     Instance,
+    ModuleNames,
     ModuleRef,
     Value,
     join,
@@ -255,6 +256,8 @@ def bind_target(machine: Machine, target: ast.expr, value: Value) -> None:
             container, key = machine.evaluate(owner), machine.evaluate(index)
             if isinstance(container, Container):
                 put(container, key, value)
+            elif isinstance(container, ModuleNames) and isinstance(key, Constant) and isinstance(key.value, str):
+                store_attribute(machine, container.module, key.value, value)
             else:
                 take_in(container, value)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from govflow.ir.models import StepKind
 from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
-from govflow.planning.calls import call, escape, hand_over, unresolved
+from govflow.planning.calls import call, entered_with, escape, hand_over, left_with, unresolved
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.normal_form import digest
@@ -22,8 +22,10 @@ from govflow.planning.values import (
     Container,
     Data,
     External,
+    Factory,
     FlowValue,
     Instance,
+    ModuleNames,
     ModuleRef,
     Named,
     Origin,
@@ -61,6 +63,19 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return Partial(given.positional[0], tuple(given.positional[1:]), tuple(given.keywords.items()))
     if dotted in words.IMPORT_MODULE:
         return _import_module(machine, given)
+    if dotted in words.FIELDS and (words.FACTORIES & given.keywords.keys()):
+        return Factory(next(given.keywords[word] for word in sorted(words.FACTORIES) if word in given.keywords))
+    if dotted in words.FIELDS:
+        return given.keywords.get("default", given.first() if given.positional else Data(whole=True))
+    if dotted == "functools.reduce" and len(given.positional) > 1:
+        return _reduce(machine, given, node)
+    if dotted in words.COLLECTIONS:
+        return _collection(machine, dotted, given, node)
+    if last in words.ENTERING and given.positional:
+        context = given.first()
+        entered = entered_with(machine, context, node)
+        left_with(machine, context, node)
+        return entered
     if dotted == "functools.wraps":
         return Named(given.first())
     if dotted in words.SWALLOWING:
@@ -74,7 +89,7 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
     if dotted.startswith(words.COLLECTION_PREFIX) and last.islower():
         return unresolved(machine, node, f"{dotted} is not in the repository and may be a task", given)
     deps = escape(machine, dotted, given, node)
-    if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef) for value in given.values()):
+    if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef | ModuleNames) for value in given.values()):
         return Data(deps, Origin.HIDDEN, f"the names of a module are looked up by {dotted}")
     pure = dotted.partition(".")[0] in words.PURE_MODULES and is_whole(*given.values())
     return Data(deps | given.deps(), Origin.EXTERNAL, whole=pure)
@@ -127,14 +142,39 @@ def _import_module(machine: Machine, given: Arguments) -> Value:
     return External(name)
 
 
+def _reduce(machine: Machine, given: Arguments, node: ast.AST) -> Value:
+    """``reduce(function, items, start)``: what one call gives is given to the next."""
+    function, items = given.positional[0], iterate(machine, given.positional[1])
+    made = given.positional[2] if len(given.positional) > 2 else items
+    with machine.repeatedly():
+        for _ in range(2):
+            made = join((made, call(machine, function, Arguments([made, items]), node)))
+    return made
+
+
+def _collection(machine: Machine, dotted: str, given: Arguments, node: ast.AST) -> Value:
+    """Containers of the standard library beside the builtin ones."""
+    last = dotted.rpartition(".")[2]
+    if last == "deque":
+        return _same_items(machine, "list", Arguments(given.positional[:1]), node)
+    if last != "defaultdict":
+        return _dict(machine, last, given, node)
+    made = _dict(machine, last, Arguments(given.positional[1:], given.keywords, given.rest), node)
+    if isinstance(made, Container) and given.positional:
+        made.exact = False
+        made.add(call(machine, given.positional[0], Arguments(), node), Data(whole=True))
+    return made
+
+
 # builtins
 
 _Builtin = Callable[[Machine, str, Arguments, ast.AST], Value]
 
 
 def _same_items(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    each = iterate(machine, given.first())
     for value in given.keywords.values():
-        escape(machine, name, Arguments([value]), node)  # sorted(key=...)
+        escape(machine, name, Arguments([value]), node, only=(each,))  # sorted(key=...)
     if name == "iter" and len(given.positional) > 1:
         return Data(given.deps() | escape(machine, name, Arguments(given.positional[:1]), node), Origin.EXTERNAL)
     first = given.first() if given.positional else Container([])
@@ -151,8 +191,9 @@ def _map(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
     items = [iterate(machine, source) for source in sources]
     given_away = [part for part in parts(function) if isinstance(part, TaskValue | FlowValue | PastTask)]
     if given_away:
-        deps = NO_DEPS.union(*(hand_over(machine, part, deps_of(*items), node) for part in given_away))
-        result: Value = Data(deps, Origin.STEP)
+        only = tuple(items)
+        deps = NO_DEPS.union(*(hand_over(machine, part, NO_DEPS, node, only=only) for part in given_away))
+        result: Value = Data(deps, Origin.STEP, whole=True)
     else:
         with machine.repeatedly():
             result = call(machine, function, Arguments(items), node)
@@ -162,7 +203,8 @@ def _map(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
 def _extreme(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
     key = given.keywords.get("key")
     if key is not None:
-        escape(machine, name, Arguments([key]), node)
+        each = join(given.positional) if len(given.positional) > 1 else iterate(machine, given.first())
+        escape(machine, name, Arguments([key]), node, only=(each,))
     if len(given.positional) > 1:
         return join(given.positional)
     return join((iterate(machine, given.first()), given.keywords.get("default")))
@@ -216,6 +258,8 @@ def _getattr(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Va
 
 
 def _name_table(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
+    if name == "globals" and not given.positional:
+        return ModuleNames(ModuleRef(machine.frame.module.path, None, machine.frame.module.stem))
     if name == "vars" and given.positional and isinstance(given.positional[0], Data | Constant | Container | External):
         return Data(given.deps())
     return Data(NO_DEPS, Origin.HIDDEN, f"the name is looked up in {name}()")

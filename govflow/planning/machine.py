@@ -342,6 +342,7 @@ class Machine:
         draft.meet(many=is_many, optional=is_optional, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))
         self.recorder.touched += 1
+        self.recorder.latest.append(draft.number)
         self.recorder.connect(data, draft.number, EdgeKind.DATA, direct)
         self.recorder.connect(order, draft.number, EdgeKind.ORDER, direct_order)
         return place

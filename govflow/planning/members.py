@@ -21,6 +21,7 @@ from govflow.planning.values import (
     HookPoint,
     Instance,
     Method,
+    ModuleNames,
     ModuleRef,
     Origin,
     PastTask,
@@ -33,6 +34,7 @@ from govflow.planning.values import (
 )
 from govflow.planning.vocabulary import CALL_METHODS, HOOK_POINTS
 
+GLOBALS = "the name is looked up in globals()"
 _PASSED_ON = (Origin.STEP, Origin.EXTERNAL, Origin.PARAMETER, Origin.HIDDEN)
 
 
@@ -55,6 +57,8 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
             return Method(_part_of(data, NO_DEPS), name)
         case Container() | Data() | Constant():
             return Method(owner, name)
+        case ModuleNames():
+            return Method(owner, name) if name == "get" else Data(NO_DEPS, Origin.HIDDEN, GLOBALS)
     return Data(deps_of(owner))
 
 
@@ -137,6 +141,10 @@ def bases_outside(cls: ClassValue) -> list[Value]:
 def element(machine: Machine, owner: Value, index: Value) -> Value:
     """``owner[index]``."""
     match owner:
+        case ModuleNames(module=module):
+            if isinstance(index, Constant) and isinstance(index.value, str):
+                return machine.member(module, index.value)
+            return Data(NO_DEPS, Origin.HIDDEN, GLOBALS)
         case Container(keys=None):
             return _of_sequence(owner, index)
         case Container():
@@ -183,6 +191,8 @@ def _of_mapping(owner: Container, index: Value) -> Value:
 def iterate(machine: Machine, owner: Value) -> Value:
     """One element of a value that is iterated."""
     match owner:
+        case ModuleNames():
+            return Data(NO_DEPS, Origin.HIDDEN, GLOBALS)
         case Container(keys=None):
             return join(owner.items) if owner.items else Data()
         case Container(keys=keys):

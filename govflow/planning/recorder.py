@@ -118,6 +118,7 @@ class Recorder:
         self.direct: set[tuple[int, int, EdgeKind]] = set()
         self.drafts: dict[int, Draft] = {}
         self.hooked: dict[TaskValue, None] = {}  # called, and with callables in their options
+        self.latest: list[int] = []  # drafts in the order in which their calls were read, again at each reading
         self.touched = 0  # grows with every call that was recorded, also one that was known
 
     def connect(self, sources: Deps, target: int, kind: EdgeKind, direct: Deps = NO_DEPS) -> None:

@@ -6,19 +6,19 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from govflow.planning.arguments import Arguments
-from govflow.planning.calls import call
+from govflow.planning.calls import entered_with, left_with
 from govflow.planning.expressions import bind_target
 from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Machine
-from govflow.planning.members import attribute, bases_outside, class_member, iterate
+from govflow.planning.members import bases_outside, class_member, iterate
 from govflow.planning.modules import is_main_guard
 from govflow.planning.raising import always_raises, exit_swallows, try_swallows
 from govflow.planning.values import (
+    NO_DEPS,
     NONE,
-    BoundFunction,
     Choice,
     Container,
     Data,
+    Deps,
     External,
     Function,
     Instance,
@@ -270,6 +270,7 @@ def _after_loop(machine: Machine, orelse: list[ast.stmt], ends: int) -> int:
 @runs(ast.Try, ast.TryStar)
 def _try(machine: Machine, node: ast.Try) -> int:
     swallows = try_swallows(node)
+    before = len(machine.recorder.latest) if machine.recorder is not None else 0
     machine.scope.open_branch()
     with machine.maybe(when=swallows):
         end = machine.execute(node.body)
@@ -280,9 +281,14 @@ def _try(machine: Machine, node: ast.Try) -> int:
     # A handler starts from any point of the body.
     machine.scope.merge(tried, complete=not node.handlers)
     branches = []
+    called = frozenset(machine.recorder.latest[before:]) if machine.recorder is not None else NO_DEPS
     with machine.maybe():
         for handler in node.handlers:
-            branches.append(_branch(machine, handler.body, lambda handler=handler: _enter(machine, handler)))  # type: ignore[misc] # the default is the handler
+
+            def enter(handler: ast.ExceptHandler = handler) -> None:
+                _enter(machine, handler, called)
+
+            branches.append(_branch(machine, handler.body, enter))
     for handler_end, bound in branches:
         end |= handler_end
         if handler_end & (NEXT | BREAK | CONTINUE):
@@ -293,26 +299,29 @@ def _try(machine: Machine, node: ast.Try) -> int:
     return end
 
 
-def _enter(machine: Machine, handler: ast.ExceptHandler) -> None:
+def _enter(machine: Machine, handler: ast.ExceptHandler, called: Deps) -> None:
+    """Start a handler. The error may be what any step of the block failed with."""
     if handler.type is not None:
         machine.evaluate(handler.type)
     if handler.name is not None:
-        machine.scope.bind(handler.name, Data())
+        machine.scope.bind(handler.name, Data(called))
 
 
 @runs(ast.With, ast.AsyncWith)
 def _with(machine: Machine, node: ast.With | ast.AsyncWith) -> int:
     swallows = False
+    contexts: list[tuple[Value, ast.expr]] = []
     for item in node.items:
         context = machine.evaluate(item.context_expr)
+        contexts.append((context, item.context_expr))
         swallows = swallows or _swallows(machine, context)
-        entered = _entered(machine, context, item.context_expr)
+        entered = entered_with(machine, context, item.context_expr)
         if item.optional_vars is not None:
             bind_target(machine, item.optional_vars, entered)
     with machine.maybe(when=swallows):
         end = machine.execute(node.body)
-    for item in node.items:
-        _leave(machine, item.context_expr)
+    for context, where in reversed(contexts):
+        left_with(machine, context, where)
     return end | NEXT if swallows else end
 
 
@@ -331,28 +340,6 @@ def _swallows(machine: Machine, context: Value) -> bool:
                 return isinstance(leaving.node, ast.Lambda) or exit_swallows(leaving.node)
             return any(_swallows(machine, base) for base in bases_outside(cls))
     return False
-
-
-def _entered(machine: Machine, context: Value, node: ast.expr) -> Value:
-    if isinstance(context, Instance):
-        for name in ("__enter__", "__aenter__"):
-            found = attribute(machine, context, name, node)
-            if isinstance(found, BoundFunction):
-                return call(machine, found, Arguments(), node)
-        return context
-    if isinstance(context, Container):  # a generator made by @contextmanager
-        return iterate(machine, context)
-    return context
-
-
-def _leave(machine: Machine, node: ast.expr) -> None:
-    if isinstance(node, ast.Name):
-        context = machine.lookup(node.id)
-        if isinstance(context, Instance):
-            for name in ("__exit__", "__aexit__"):
-                found = attribute(machine, context, name, node)
-                if isinstance(found, BoundFunction):
-                    call(machine, found, Arguments(), node)
 
 
 @runs(ast.Delete)

@@ -75,6 +75,13 @@ class ModuleRef(Value):
 
 
 @dataclass(eq=False, slots=True)
+class ModuleNames(Value):
+    """``globals()``: the names of a module."""
+
+    module: ModuleRef
+
+
+@dataclass(eq=False, slots=True)
 class Imported(Value):
     """``name`` of a module of the repository, looked up when it is used: imports may be circular."""
 
@@ -139,6 +146,13 @@ class Named(Value):
     """``functools.wraps(some_function)``: a decorator that only gives a function the name of another."""
 
     after: Value
+
+
+@dataclass(eq=False, slots=True)
+class Factory(Value):
+    """``field(default_factory=list)``: each object of the class gets a value of its own."""
+
+    makes: Value
 
 
 @dataclass(eq=False, slots=True)
@@ -317,7 +331,7 @@ def deps_of(*values: Value) -> Deps:
 def is_whole(*values: Value) -> bool:
     """Whether everything that these values were made from is known, so that no step is behind them but their own."""
     return all(
-        part.whole if isinstance(part, Data) else not isinstance(part, External | Imported | ModuleRef)
+        part.whole if isinstance(part, Data) else not isinstance(part, External | Imported | ModuleRef | ModuleNames)
         for value in values
         if not isinstance(value, Constant)
         for part in parts(value)
@@ -357,6 +371,7 @@ CALLABLE = (
     ClassValue,
     Instance,
     HookPoint,
+    ModuleNames,
 )
 
 

@@ -117,6 +117,13 @@ PASSING: Final = frozenset(
 )
 """Functions whose result is, for planning, one of their arguments."""
 
+FIELDS: Final = frozenset({"dataclasses.field", "pydantic.Field", "attrs.field", "attr.ib", "attr.field"})
+FACTORIES: Final = frozenset({"default_factory", "factory"})
+"""Fields of a class that give each object a value of its own, and the argument that makes it."""
+
+COLLECTIONS: Final = frozenset({"collections.deque", "collections.defaultdict", "collections.OrderedDict"})
+ENTERING: Final = frozenset({"enter_context", "enter_async_context"})
+
 PARTIAL: Final = frozenset({"functools.partial", "functools.partialmethod"})
 IMPORT_MODULE: Final = frozenset({"importlib.import_module", "__import__"})
 SWALLOWING: Final = frozenset(
