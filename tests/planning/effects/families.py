@@ -10,7 +10,7 @@ from govflow.planning.effects.catalogue.entries import Document
 from govflow.planning.effects.catalogue.index import root_of
 
 FOLDER = Path(catalogue.__file__).parent
-INDEX = FOLDER / "families.yaml"
+INDEX = FOLDER / "families.txt"
 _HEAD = """\
 # Which family speaks of which module, builtin or object: the first part of each name that it holds. A family is read
 # when one of them is first asked for. Written by `python -m tests.planning.effects.families`.
@@ -19,8 +19,7 @@ _HEAD = """\
 
 def families() -> dict[str, Document]:
     """Every family that ships."""
-    files = sorted(path for path in FOLDER.glob("*.yaml") if path != INDEX)
-    return {path.stem: read_document(path.read_text("utf-8"), path.name) for path in files}
+    return {path.stem: read_document(path.read_text("utf-8"), path.name) for path in sorted(FOLDER.glob("*.yaml"))}
 
 
 def roots(document: Document) -> list[str]:
@@ -32,11 +31,7 @@ def roots(document: Document) -> list[str]:
 
 def index_text() -> str:
     """What the index has to be."""
-    lines = []
-    for family, document in families().items():
-        quoted = [f'"{root}"' if root == "*" or root in {"re", "no", "y", "n"} else root for root in roots(document)]
-        lines.append(f"{family}: [{', '.join(quoted)}]\n")
-    return _HEAD + "".join(lines)
+    return _HEAD + "".join(f"{family}: {' '.join(roots(document))}\n" for family, document in families().items())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import yaml
 
 from govflow.errors import PolicyError
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # nothing is made of tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The catalogue that ships: families are read when something of theirs is first asked for.
 
 Reading all of them takes longer than planning a small repository (docs/effects-catalogue.md has the figures), and most
-code names three or four of the libraries. ``families.yaml`` says which family speaks of which module, builtin or
+code names three or four of the libraries. ``families.txt`` says which family speaks of which module, builtin or
 object, by the first part of the name; a test holds it to what the families hold.
 """
 
@@ -17,9 +17,8 @@ from typing import Final
 from govflow.planning.effects.catalogue.document import read_document
 from govflow.planning.effects.catalogue.entries import Document
 from govflow.planning.effects.catalogue.index import Index
-from govflow.planning.effects.catalogue.nodes import read_yaml
 
-INDEX: Final = "families.yaml"
+INDEX: Final = "families.txt"
 ALWAYS: Final = frozenset({"*"})
 """The root of entries for any receiver."""
 
@@ -63,9 +62,10 @@ def read_family(family: str) -> Document:
 
 @cache
 def roots_of_families() -> dict[str, tuple[str, ...]]:
-    """For each family the first parts of the names that it speaks of."""
-    fields = read_yaml(_folder().joinpath(INDEX).read_text("utf-8"), INDEX)
-    return {family: fields.texts(family) for family in fields}
+    """For each family the first parts of the names that it speaks of. Plain lines: every start reads them."""
+    lines = _folder().joinpath(INDEX).read_text("utf-8").splitlines()
+    split = (line.partition(":") for line in lines if not line.startswith("#"))
+    return {family: tuple(roots.split()) for family, _, roots in split}
 
 
 @cache
