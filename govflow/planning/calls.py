@@ -8,6 +8,10 @@ from dataclasses import replace
 from govflow.ir.models import StepKind
 from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
 from govflow.planning.containers import call_container_method
+from govflow.planning.effects.deeds import Deeds
+from govflow.planning.effects.echoes import tells_more, with_deps
+from govflow.planning.effects.received import received
+from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, element, iterate, take_in
 from govflow.planning.normal_form import digest, is_generator, parameters
@@ -38,6 +42,7 @@ from govflow.planning.values import (
     ModuleNames,
     ModuleRef,
     Named,
+    Object,
     Origin,
     Partial,
     PastTask,
@@ -93,7 +98,7 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
         case External(dotted=dotted):
             from govflow.planning.library import call_external
 
-            return call_external(machine, dotted, given, node)
+            return after_function(machine, dotted, given, node, call_external(machine, dotted, given, node))
         case Data() as data:
             return _call_data(machine, data, given, node)
     return _call_unknown(machine, "", given, node, NO_DEPS)
@@ -147,10 +152,13 @@ def run(
         if machine.frame.qualname == "":
             machine.report(node)("runs-at-import", f"the {kind} {callee} is called when its module is imported")
         return Data()
-    if is_task and place.draft is not None and isinstance(runnable.fn, Function):
+    if is_task and place.draft is not None:
         body_given = passed.before(runnable.receiver) if runnable.receiver is not None else passed
         with machine.maybe():  # a cached result never calls the body
-            inline(machine, runnable.fn, body_given, node, place=place)
+            if isinstance(runnable.fn, Function):
+                inline(machine, runnable.fn, body_given, node, place=place)
+            else:
+                only_deeds(machine, runnable.fn, body_given, node, place.draft.deeds)
     if isinstance(runnable, TaskValue) and runnable.options.hooks and machine.recorder is not None:
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
@@ -180,9 +188,10 @@ def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Argumen
         optional=True,  # no call of it is seen, so nothing can prove that it ran
         reason=f"{callee} is {PAST_ITS_TASK}, where it cannot be stopped",
     )
-    result = call(machine, runnable.fn, given, node)
     if place is None or place.draft is None:
-        return result
+        return call(machine, runnable.fn, given, node)
+    with machine.charged(place.draft.deeds):
+        result = call(machine, runnable.fn, given, node)
     return join((result, Data(frozenset((place.draft.number,)), Origin.STEP)))
 
 
@@ -198,6 +207,13 @@ def _of_apply_async(machine: Machine, given: Arguments) -> Arguments:
     if keywords is not None:
         spread(machine, keywords, found)
     return found
+
+
+def only_deeds(machine: Machine, fn: Value, given: Arguments, node: ast.AST, deeds: Deeds) -> None:
+    """Note what calling a value does to the world, and no steps."""
+    if isinstance(fn, External | Partial | BoundFunction | Instance | PastTask):
+        with machine.charged(deeds, recording=False):
+            call(machine, fn.runnable.fn if isinstance(fn, PastTask) else fn, given, node)
 
 
 # helpers
@@ -216,9 +232,12 @@ def inline(
         place: where its steps belong; None makes a place for the helper.
     """
     key = id(function.node)
+    own = place.draft.deeds if place is not None and place.draft is not None else None
     running = machine.active.get(key)
     if running is not None:
         running.recursed = True
+        if own is not None:
+            running.again.append(own)
         return Data(given.deps() | frozenset(_numbers_below(running.place)))
     recorder = machine.recorder
     recording = recorder is not None and machine.frame.place is not None
@@ -226,6 +245,11 @@ def inline(
     memo = not any(map(holds_callable, given.values()))
     if memo and key in quiet:
         return Data(given.deps())
+    heard = machine.echoes.key_of(function, given, recording=recording) if memo else None
+    echo = machine.echoes.get(heard)
+    if echo is not None:
+        (machine.frame.deeds if own is None else own).absorb(echo.deeds)
+        return with_deps(echo.result, given.deps(), whole=is_whole(*given.values()))
     if _is_too_much(machine, recording=recording):
         reason = f"helpers are nested too deeply to follow at {function.qualname}"
         return unresolved(machine, node, reason, given) if recording else Data(NO_DEPS, Origin.HIDDEN, reason)
@@ -234,11 +258,16 @@ def inline(
     if machine.frame.place is not None:
         label = machine.label(function)
         frame.place = place or machine.frame.place.child(("helper",), label, machine.site(node))
-    for name, value in fill_parameters(function, given).items():
+    for name, value in received(machine, function, fill_parameters(function, given)).items():
         frame.scope.bind(name, value)
     result = _read_body(machine, function, frame, key)
+    for deeds in (machine.frame.deeds if own is None else own, *frame.again):
+        deeds.absorb(frame.deeds)
     if memo and (recorder is None or recorder.touched == touched) and not holds_callable(result):
-        quiet.add(key)
+        if frame.deeds or tells_more(result):
+            machine.echoes.keep(heard, function, frame.deeds, result)
+        else:
+            quiet.add(key)
     elif place is None and recorder is not None and recorder.touched != touched:
         machine.use(function, "helper")
     return result
@@ -377,14 +406,43 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
             return unresolved(machine, node, reason, given)
         case Data(origin=Origin.PARAMETER) if name in ROUTE_METHODS:
             return unresolved(machine, node, f".{name} is called on something that is given at run time", given)
+        case Object(cls=ClassValue() as cls) if class_member(cls, name) is not None:
+            return _call_annotated(machine, receiver, cls, name, given, node)
         case Data(deps=deps, origin=origin):
             if name not in _LOGGING:
                 deps |= escape(machine, f".{name} of an object from outside the repository", given, node)
             kept = origin if origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
             if name in STORING:
                 take_in(receiver, *given.values())
-            return Data(deps | given.deps(), kept, whole=receiver.whole and is_whole(*given.values()))
+            result = Data(deps | given.deps(), kept, whole=receiver.whole and is_whole(*given.values()))
+            return after_method(machine, receiver, name, given, node, result)
+        case Constant():
+            return after_method(
+                machine, receiver, name, given, node, Data(given.deps(), whole=is_whole(*given.values()))
+            )
     return Data(deps_of(receiver) | given.deps())
+
+
+def _call_annotated(
+    machine: Machine, receiver: Object, cls: ClassValue, name: str, given: Arguments, node: ast.AST
+) -> Value:
+    """A method of a parameter whose annotation is a class of the repository: read for what it does to the world."""
+    found = class_member(cls, name)
+    if isinstance(found, Function):
+        with machine.charged(machine.frame.deeds, recording=False):
+            call(machine, bind(machine, found, _instance_of(machine, cls, node), node), given, node)
+    kept = receiver.origin if receiver.origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
+    return Data(receiver.deps | given.deps(), kept)
+
+
+def _instance_of(machine: Machine, cls: ClassValue, node: ast.AST) -> Instance:
+    """Some object of a class of the repository, made with arguments that are not known."""
+    known = machine.instances.get(id(cls))
+    if known is None:
+        with machine.charged(Deeds(), recording=False):
+            made = _instantiate(machine, cls, Arguments(), node)
+        known = machine.instances[id(cls)] = made if isinstance(made, Instance) else Instance(cls)
+    return known
 
 
 # what cannot be read

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from govflow.errors import SourceError
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.expressions import make_function, qualified
-from govflow.planning.machine import NEXT, Frame, Machine
+from govflow.planning.machine import NEXT, Machine
 from govflow.planning.scopes import Scope
 from govflow.planning.statements import runs
 from govflow.planning.values import (
@@ -96,7 +97,7 @@ def _class(machine: Machine, node: ast.ClassDef) -> int:
     cls = ClassValue(node, machine.frame.module, name, {}, bases)
     frame = machine.frame
     with machine.inner_scope(Scope(machine.scope, prefix=name, is_class=True)) as scope:
-        machine.frame = Frame(frame.module, frame.qualname, scope, frame.place, frame.returns, frame.yields)
+        machine.frame = replace(frame, scope=scope, again=[])
         machine.execute(node.body)
         machine.frame = frame
     cls.members.update(scope.names())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from govflow.planning.calls import call
+from govflow.planning.effects import texts
 from govflow.planning.machine import EXPRESSIONS, Machine
 from govflow.planning.members import attribute, element, iterate, loaded_module, take_in
 from govflow.planning.scopes import Scope
@@ -140,7 +141,8 @@ def _binary(machine: Machine, node: ast.BinOp) -> Value:
         return Container([*left.items, *right.items], [*left.keys, *(right.keys or right.items)])
     if isinstance(left, Container) and isinstance(node.op, ast.Mult):
         return Container(list(left.items), exact=False)
-    return made_from(left, right)
+    text = texts.binary(node.op, left, right)
+    return made_from(left, right) if text is None else text
 
 
 @_reads(ast.UnaryOp)
@@ -161,7 +163,7 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
 
 @_reads(ast.JoinedStr)
 def _text(machine: Machine, node: ast.JoinedStr) -> Value:
-    return made_from(*[machine.evaluate(value) for value in node.values])
+    return texts.joined([machine.evaluate(value) for value in node.values])
 
 
 @_reads(ast.FormattedValue)
@@ -169,6 +171,8 @@ def _formatted(machine: Machine, node: ast.FormattedValue) -> Value:
     values = [machine.evaluate(node.value)]
     if node.format_spec is not None:
         values.append(machine.evaluate(node.format_spec))
+    elif node.conversion in (-1, ord("s")):
+        return values[0]
     return made_from(*values)
 
 

@@ -9,8 +9,11 @@ from dataclasses import replace
 from govflow.ir.models import CallSite, Multiplicity, Step, StepKind
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
+from govflow.planning.effects.deeds import Deeds
+from govflow.planning.effects.recording import after_function
+from govflow.planning.effects.strength import judged
 from govflow.planning.machine import Machine
-from govflow.planning.options import Hook
+from govflow.planning.options import Hook, Options
 from govflow.planning.recorder import Recorder, position_of
 from govflow.planning.runnables import described
 from govflow.planning.values import (
@@ -18,8 +21,10 @@ from govflow.planning.values import (
     BoundFunction,
     Choice,
     Data,
+    External,
     FlowValue,
     Function,
+    Object,
     Origin,
     PastTask,
     TaskValue,
@@ -38,7 +43,7 @@ def hook_steps(machine: Machine, flow: FlowValue, used: Iterable[TaskValue]) -> 
         of = "" if isinstance(owner, FlowValue) else described(machine, owner.fn)[0]
         for hook in owner.options.hooks:
             for value in _flat(machine, hook):
-                key = (of, hook.kind, id(value.node) if isinstance(value, Function) else id(value))
+                key = (of, hook.kind, _key(value))
                 if key in seen:
                     continue
                 seen.add(key)
@@ -59,7 +64,7 @@ def follow_hooks(machine: Machine, flow: FlowValue, recorder: Recorder) -> None:
         for hook in owner.options.hooks:
             for value in _flat(machine, hook):
                 function = value.function if isinstance(value, BoundFunction) else value
-                if not isinstance(function, Function | PastTask) or id(value) in seen:
+                if not isinstance(function, Function | PastTask | External) or id(value) in seen:
                     continue
                 seen.add(id(value))
                 _follow(machine, value, f"{of}@{hook.kind}", recorder)
@@ -71,10 +76,19 @@ def _follow(machine: Machine, value: Value, label: str, recorder: Recorder) -> N
     node: ast.AST = inner.node if isinstance(inner, Function) else ast.Pass()
     frame = machine.frame
     place = recorder.root.child(("hook",), label, machine.site(node))
-    machine.frame = replace(frame, place=place)
+    deeds = machine.hook_deeds.setdefault(_key(value), Deeds())
+    machine.frame = replace(frame, place=place, deeds=deeds)
     with machine.maybe():
-        call(machine, value, Arguments(rest=[Data(NO_DEPS, Origin.EXTERNAL)]), node)
+        if isinstance(value, External):
+            after_function(machine, value.dotted, Arguments(), node, Data())
+        else:
+            # Flow, run and state: what is asked of them changes nothing.
+            call(machine, value, Arguments(rest=[Object(NO_DEPS, Origin.EXTERNAL, tame=True)]), node)
     machine.frame = frame
+
+
+def _key(value: Value) -> int:
+    return id(value.node) if isinstance(value, Function) else id(value)
 
 
 def _flat(machine: Machine, hook: Hook) -> list[Value]:
@@ -97,11 +111,17 @@ def _hook_step(machine: Machine, value: Value, step_id: str, callee: str, where:
                 end_column=end_column,
             ),
         )
+    defaults = ("task:execute", "python", f"hook://{where}")
+    done = judged(Options(), defaults, machine.hook_deeds.get(_key(value), Deeds()), {})
     return Step(
         step_id=step_id,
         kind=StepKind.UNRESOLVED if hidden else StepKind.HOOK,
         callee=callee,
-        resource=f"hook://{where}",
+        action=done.action,
+        provider=done.provider,
+        resource=done.resource,
+        effects=done.effects,
+        unseen=done.unseen,
         multiplicity=Multiplicity.OPTIONAL,
         code=machine.bodies.digest_of(value, "helper"),
         reason="a callable given to a decorator cannot be read" if hidden else None,

@@ -11,13 +11,17 @@ import builtins
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import JsonValue
 
 from govflow.errors import SourceError
 from govflow.ir.models import EdgeKind, Finding, StepKind
+from govflow.planning.effects.deeds import Deeds
+from govflow.planning.effects.echoes import Echoes
+from govflow.planning.effects.lookups import Lookups
+from govflow.planning.effects.texts import TREE
 from govflow.planning.modules import ModuleGraph, SourceModule
 from govflow.planning.options import Option, Options
 from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
@@ -32,8 +36,10 @@ from govflow.planning.values import (
     FlowValue,
     Function,
     Imported,
+    Instance,
     ModuleRef,
     Origin,
+    Text,
     Value,
     join,
 )
@@ -63,6 +69,8 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     yields: list[Value] = field(default_factory=list)
     recursed: bool = False
+    deeds: Deeds = field(default_factory=Deeds)  # what it does to the world
+    again: list[Deeds] = field(default_factory=list)  # of steps that call it while it is read
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,16 @@ class CodeReader(Protocol):
 class Machine:
     """Reads one flow."""
 
-    def __init__(self, graph: ModuleGraph, folder: str, subflow_code: Callable[[FlowValue, Machine], str]) -> None:
+    def __init__(
+        self, graph: ModuleGraph, folder: str, subflow_code: Callable[[FlowValue, Machine], str], lookups: Lookups
+    ) -> None:
         self.graph = graph
+        self.lookups = lookups
+        self.echoes = Echoes()
+        self.annotations: dict[int, dict[str, Value]] = {}  # by function: classes that its parameters are said to have
+        self.instances: dict[int, Instance] = {}  # by class: some object of it
+        self.hook_deeds: dict[int, Deeds] = {}
+        self.at_import: dict[str, Deeds] = {}  # by path: what importing a module does
         self.folder = folder
         self.subflow_code = subflow_code
         self.recorder: Recorder | None = None
@@ -163,6 +179,16 @@ class Machine:
             self.scope = saved
 
     @contextmanager
+    def charged(self, deeds: Deeds, *, recording: bool = True) -> Iterator[None]:
+        """What is read inside is done by the step of these deeds. Without recording it makes no steps of its own."""
+        saved = self.frame
+        self.frame = replace(saved, deeds=deeds, place=saved.place if recording else None)
+        try:
+            yield
+        finally:
+            self.frame = saved
+
+    @contextmanager
     def maybe(self, *, when: bool = True) -> Iterator[None]:
         """What is read inside runs on some paths only."""
         self.optional += when
@@ -192,7 +218,9 @@ class Machine:
         self._scopes[path] = scope
         counts = self.many, self.optional, self.loops
         self.many = self.optional = self.loops = 0
-        with self.reading(Frame(module, "", scope, None)):
+        frame = Frame(module, "", scope, None)
+        self.at_import[path] = frame.deeds
+        with self.reading(frame):
             self.execute(module.tree.body)
         self.many, self.optional, self.loops = counts
         return scope
@@ -206,6 +234,8 @@ class Machine:
         value = self.scope.find(name)
         if value is not None:
             return self.resolve(value)
+        if name == "__file__":
+            return Text(parts=(TREE + self.frame.module.path,), path=True)
         if name in _MODULE_NAMES:
             return Data()
         stars = self._stars.get(self.frame.module.path)
@@ -276,6 +306,18 @@ class Machine:
         if known is None:
             known = self._relative[path] = posixpath.relpath(path, self.folder or ".")
         return known
+
+    def file_text(self, name: str, *, from_root: bool) -> str | None:
+        """Text of a file of the tree that code opens, or None.
+
+        Args:
+            name: its path.
+            from_root: the path is that of the tree; else it is looked for beside the module and in the folders above.
+        """
+        try:
+            return self.graph.text(name) if from_root else self.graph.data(self.frame.module.path, name)
+        except SourceError:
+            return None
 
     def label(self, function: Function) -> str:
         """Name of a function in the plan: with its file, if that is not the flow's own."""

@@ -6,6 +6,8 @@ import ast
 from dataclasses import replace
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.effects.objects import of_outside_base, part_of, taken
+from govflow.planning.effects.texts import path_attribute
 from govflow.planning.machine import Machine
 from govflow.planning.values import (
     NO_DEPS,
@@ -23,9 +25,11 @@ from govflow.planning.values import (
     Method,
     ModuleNames,
     ModuleRef,
+    Object,
     Origin,
     PastTask,
     TaskValue,
+    Text,
     Value,
     deps_of,
     is_whole,
@@ -53,6 +57,10 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
             return _of_class(owner, name)
         case Choice(options=options):
             return join(attribute(machine, option, name, node) for option in options)
+        case Text(path=True):
+            return path_attribute(owner, name) or Method(owner, name)
+        case Method(receiver=Object() as made, name=taken_name):
+            return Method(taken(machine, made, taken_name), name)
         case Method(receiver=Data() as data):
             return Method(_part_of(data, NO_DEPS), name)
         case Container() | Data() | Constant():
@@ -82,7 +90,7 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
     if found is None and name == "__dict__":
         return Data(deps_of(owner), Origin.HIDDEN, "the name is looked up in __dict__")
     if found is None:
-        return Method(Data(deps_of(owner), Origin.EXTERNAL), name)
+        return Method(of_outside_base(machine, bases_outside(owner.cls), deps_of(owner), owner.cls.qualname), name)
     return bind(machine, found, owner, node)
 
 
@@ -151,6 +159,10 @@ def element(machine: Machine, owner: Value, index: Value) -> Value:
             return _of_mapping(owner, index)
         case Choice(options=options):
             return join(element(machine, option, index) for option in options)
+        case Object():
+            return part_of(machine, owner, index, _part_of(owner, deps_of(index)))
+        case Method(receiver=Object() as made, name=name):
+            return element(machine, taken(machine, made, name), index)
         case Data() | Method(receiver=Data()):
             return _part_of(_data(owner), deps_of(index))
         case External() | ModuleRef():
@@ -199,6 +211,10 @@ def iterate(machine: Machine, owner: Value) -> Value:
             return join(keys or ()) if keys else Data()
         case Choice(options=options):
             return join(iterate(machine, option) for option in options)
+        case Object():
+            return part_of(machine, owner, None, _part_of(owner, NO_DEPS))
+        case Method(receiver=Object() as made, name=name):
+            return iterate(machine, taken(machine, made, name))
         case Data() | Method(receiver=Data()):
             return _part_of(_data(owner), NO_DEPS)
         case External():

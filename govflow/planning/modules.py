@@ -92,6 +92,15 @@ class ModuleGraph:
         stars = [item for item in bindings.pop("*", []) if isinstance(item, ast.ImportFrom)]
         return SourceModule(path, tree, text, bindings, stars)
 
+    def text(self, path: str) -> str | None:
+        """Text of a file of the tree, or None if there is none.
+
+        Raises:
+            SourceError: the file is there and is no text.
+        """
+        path = posixpath.normpath(path)
+        return None if path.startswith(("/", "..")) or path == "." else self._text(path)
+
     def data(self, importer: str, name: str) -> str | None:
         """Text of a file that a module opens by a relative name: beside the module, or in a folder above it.
 

@@ -12,7 +12,7 @@ import ast
 import difflib
 import posixpath
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -20,10 +20,17 @@ from typing import TypeAlias
 from govflow.errors import FlowNotFound, SourceError
 from govflow.ir.execution import NO_HINTS, Hints
 from govflow.ir.hashing import plan_hash
-from govflow.ir.models import FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
+from govflow.ir.models import Finding, FlowParameter, Multiplicity, Plan, Step, StepKind, Tier
 from govflow.planning import definitions, expressions, statements  # noqa: F401 # they fill the machine's tables
 from govflow.planning.bodies import Bodies
+from govflow.planning.effects.catalogue import Catalogue
+from govflow.planning.effects.deeds import Deeds
+from govflow.planning.effects.findings import effect_findings
+from govflow.planning.effects.lookups import Lookups
+from govflow.planning.effects.received import received
+from govflow.planning.effects.strength import judged
 from govflow.planning.hooks import follow_hooks, hook_steps
+from govflow.planning.imports import imported_modules
 from govflow.planning.machine import Frame, Machine, UsedFunction
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.normal_form import parameters
@@ -81,8 +88,8 @@ class Reader:
     same reader planned before.
     """
 
-    def __init__(self, tree: SourceTree) -> None:
-        self._session = _Session(ModuleGraph(tree))
+    def __init__(self, tree: SourceTree, catalogue: Catalogue | None = None) -> None:
+        self._session = _Session(ModuleGraph(tree), catalogue)
 
     def flows(self, path: str) -> tuple[FlowRef, ...]:
         """The flows that a file defines, in source order.
@@ -136,14 +143,16 @@ class Reader:
         return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
 
 
-def list_flows(tree: SourceTree, path: str) -> tuple[FlowRef, ...]:
+def list_flows(tree: SourceTree, path: str, catalogue: Catalogue | None = None) -> tuple[FlowRef, ...]:
     """The flows that a file defines, in source order: :meth:`Reader.flows` for one file."""
-    return Reader(tree).flows(path)
+    return Reader(tree, catalogue).flows(path)
 
 
-def plan_flow(tree: SourceTree, path: str, function: str | None = None) -> PlannedFlow:
+def plan_flow(
+    tree: SourceTree, path: str, function: str | None = None, catalogue: Catalogue | None = None
+) -> PlannedFlow:
     """Read the plan of one flow: :meth:`Reader.plan` for one flow."""
-    return Reader(tree).plan(path, function)
+    return Reader(tree, catalogue).plan(path, function)
 
 
 def _too_deep(path: str) -> SourceError:
@@ -236,8 +245,9 @@ _Code: TypeAlias = "tuple[str, tuple[UsedFunction, ...]]"  # its plan's hash, an
 class _Session:
     """Plans flows and, on the way, their subflows; every file is parsed once."""
 
-    def __init__(self, graph: ModuleGraph) -> None:
+    def __init__(self, graph: ModuleGraph, catalogue: Catalogue | None = None) -> None:
         self._graph = graph
+        self._lookups = Lookups(catalogue or Catalogue.default())
         self._running: list[int] = []
         self._circled = False  # whether what is being planned met a flow that is running
         self._known: dict[_Called, _Code] = {}  # of this flow: some were cut where the circle came round
@@ -250,7 +260,7 @@ class _Session:
 
     def machine(self, path: str) -> Machine:
         """A fresh reading of a file: nothing that one flow does to a module reaches the plan of another."""
-        machine = Machine(self._graph, posixpath.dirname(path), self._subflow_code)
+        machine = Machine(self._graph, posixpath.dirname(path), self._subflow_code, self._lookups)
         machine.flow_path = path
         machine.bodies = Bodies(machine)
         machine.module_scope(path)
@@ -310,7 +320,7 @@ class _Planning:
         recorder = machine.recorder = Recorder(fn.qualname)
         body = machine.bodies.digest_of(fn, "flow")
         frame = Frame(fn.module, fn.qualname, Scope(fn.scope), recorder.root)
-        for name, value in self._given().items():
+        for name, value in received(machine, fn, self._given()).items():
             frame.scope.bind(name, value)
         machine.active[id(fn.node)] = frame
         with machine.reading(frame):
@@ -324,17 +334,27 @@ class _Planning:
         hooks = hook_steps(machine, self.flow, recorder.hooked)
         body = machine.bodies.with_options(body, self.flow.options.running)
         body = machine.bodies.with_imports(body, (fn.module.path, *(item.path for item in machine.used)))
+        own = self._body(body, frame.deeds)
         plan = Plan(
             flow=_shown_name(self.flow, fn),
             file=posixpath.basename(fn.module.path),
             function=fn.qualname,
             retries=self.flow.options.retries,
             parameters=self._parameters(),
-            steps=(self._body(body), *steps, *hooks),
+            steps=(own, *steps, *hooks),
             edges=tuple(edges),
-            findings=tuple(sorted(machine.findings.values(), key=lambda item: (item.file or "", item.line or 0))),
+            findings=self._findings((own, *steps, *hooks)),
         )
         return plan, tuple(machine.used)
+
+    def _findings(self, steps: Sequence[Step]) -> tuple[Finding, ...]:
+        machine = self.machine
+        for module in imported_modules(machine, (self.fn.module.path, *(item.path for item in machine.used))):
+            machine.module_scope(module.path)  # also of those that nothing was asked of
+        found = dict(machine.findings)
+        for finding in effect_findings(steps, machine.at_import):
+            found.setdefault((finding.file or "", finding.code, finding.message, finding.line or 0), finding)
+        return tuple(sorted(found.values(), key=lambda item: (item.file or "", item.line or 0)))
 
     def _given(self) -> dict[str, Value]:
         """Whoever starts the flow gives its parameters."""
@@ -376,15 +396,19 @@ class _Planning:
             if item in slots or item in signature.kwonlyargs or item.arg in starred
         )
 
-    def _body(self, code: str) -> Step:
+    def _body(self, code: str, deeds: Deeds) -> Step:
         options, (_, where) = self.flow.options, described(self.machine, self.fn)
+        done = judged(options, ("flow:execute", "prefect", f"flow://{where}"), deeds, {})
         return Step(
             step_id=self.fn.qualname,
             kind=StepKind.BODY,
             callee=self.fn.qualname,
-            action=options.action or "flow:execute",
-            provider=options.provider or "prefect",
-            resource=options.resource or f"flow://{where}",
+            action=done.action,
+            provider=done.provider,
+            resource=done.resource,
+            declared=done.declared,
+            effects=done.effects,
+            unseen=done.unseen,
             tier=None if options.tier is None else Tier(options.tier),
             approval=options.approval,
             records=options.records,

@@ -15,6 +15,8 @@ from pydantic import JsonValue
 
 from govflow.ir.execution import Hints
 from govflow.ir.models import CallSite, Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
+from govflow.planning.effects.deeds import Deeds
+from govflow.planning.effects.strength import judged, site_of
 from govflow.planning.options import Options
 from govflow.planning.values import NO_DEPS, Deps, TaskValue
 
@@ -47,6 +49,7 @@ class Draft:
     constants: dict[str, JsonValue] | None = None
     step_id: str = ""
     closed: frozenset[str] = frozenset()  # parameters of which everything is known that their values were made from
+    deeds: Deeds = field(default_factory=Deeds)  # what its body does to the world
     recorded_as: frozenset[str] = frozenset()  # names that an engine may record its function under
 
     def meet(self, *, many: bool, optional: bool, constants: dict[str, JsonValue]) -> None:
@@ -187,14 +190,15 @@ def _numbered(place: Place, name: str) -> Iterator[tuple[Place, str]]:
 
 
 def _step(draft: Draft, places: tuple[Site, ...], known: dict[Site, CallSite]) -> Step:
-    options, (action, provider, resource) = draft.options, draft.defaults
+    options = draft.options
+    done = judged(options, draft.defaults, draft.deeds, known)
     return Step(
         step_id=draft.step_id,
         kind=draft.kind,
         callee=draft.callee,
-        action=options.action or action,
-        provider=options.provider or provider,
-        resource=options.resource or resource,
+        action=done.action,
+        provider=done.provider,
+        resource=done.resource,
         tier=None if options.tier is None else Tier(options.tier),
         approval=options.approval,
         records=options.records,
@@ -202,21 +206,13 @@ def _step(draft: Draft, places: tuple[Site, ...], known: dict[Site, CallSite]) -
         retries=options.retries,
         parameters=tuple(draft.parameters),
         constants=draft.constants or {},
+        declared=done.declared,
+        effects=done.effects,
+        unseen=done.unseen,
         code=draft.code,
         reason=draft.reason,
-        sites=tuple(_site(place, known) for place in places),
+        sites=tuple(site_of(place, known) for place in places),
     )
-
-
-def _site(site: Site, known: dict[Site, CallSite]) -> CallSite:
-    found = known.get(site)
-    if found is None:
-        line, column, end_line, end_column = site.position
-        found = CallSite(
-            file=site.file, function=site.function, line=line, column=column, end_line=end_line, end_column=end_column
-        )
-        known[site] = found
-    return found
 
 
 def position_of(node: ast.AST) -> Position:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from govflow.planning.calls import entered_with, left_with
+from govflow.planning.effects.received import annotated
+from govflow.planning.effects.texts import binary
 from govflow.planning.expressions import bind_target
 from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Machine
 from govflow.planning.members import bases_outside, class_member, iterate
@@ -60,7 +62,7 @@ def _assign(machine: Machine, node: ast.Assign) -> int:
 @runs(ast.AnnAssign)
 def _annotated(machine: Machine, node: ast.AnnAssign) -> int:
     if node.value is not None:
-        bind_target(machine, node.target, machine.evaluate(node.value))
+        bind_target(machine, node.target, annotated(machine, node.annotation, machine.evaluate(node.value)))
     return NEXT
 
 
@@ -74,7 +76,8 @@ def _augmented(machine: Machine, node: ast.AugAssign) -> int:
             before.add(item, value.keys[index] if value.keys is not None else None)
         before.exact = before.exact and value.exact and not (machine.many or machine.optional)
         return NEXT
-    bind_target(machine, node.target, Data(deps_of(before, value)))
+    text = binary(node.op, before, value)
+    bind_target(machine, node.target, Data(deps_of(before, value)) if text is None else text)
     return NEXT
 
 

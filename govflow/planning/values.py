@@ -7,7 +7,7 @@ numbers of drafted steps (:class:`govflow.planning.recorder.Draft`) that a value
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -56,6 +56,36 @@ class Data(Value):
     reason: str = ""  # why it is hidden
     direct: Deps = NO_DEPS  # steps whose very future, state or result it is, on every path
     whole: bool = False  # everything that it was made from is known: no other step is behind it
+
+
+@dataclass(eq=False, slots=True)
+class Text(Data):
+    """Text, or a path, of which parts are known. Everything that reads data reads it as data."""
+
+    parts: tuple[str | None, ...] = ()  # None is a part that the source does not tell
+    path: bool = False  # a ``pathlib.Path`` of that text
+
+
+@dataclass(eq=False, slots=True)
+class Object(Data):
+    """Data made by code outside the repository, as far as it is known what it is.
+
+    Attributes:
+        kind: the catalogue's name of it, ``aws-client(s3)``, with attributes that were taken: ``openai-client.chat``.
+        made: how it was made, in words for people: ``acme.connect()``, ``conn`` for a parameter.
+        provider: of what it stands for, if that is known; ``dialect`` of its SQL likewise.
+        given: arguments by name, of the calls that made it and what it was made from: a base URL, a bucket's name.
+        tame: code whose effects are known made it; a method of it does nothing, unless the catalogue knows better.
+        cls: the class of the repository that an annotation says it has.
+    """
+
+    kind: str = ""
+    made: str = ""
+    provider: str = ""
+    dialect: str = ""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    tame: bool = False
+    cls: ClassValue | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -252,7 +282,7 @@ def join(values: Iterable[Value | None]) -> Value:
         if key in seen:
             continue
         seen.add(key)
-        if isinstance(value, Data) and not value.reason and value.origin is not Origin.PARAMETER:
+        if type(value) is Data and not value.reason and value.origin is not Origin.PARAMETER:
             deps |= value.deps
             direct = value.direct if direct is None else direct & value.direct
             whole = whole and value.whole
@@ -285,6 +315,19 @@ def _key(value: Value) -> object:
         return value.dotted
     if isinstance(value, Imported):
         return (value.module.path, value.module.folder, value.name)
+    if isinstance(value, Text):
+        return (value.parts, value.path, value.deps)
+    if isinstance(value, Object):
+        return (
+            value.kind,
+            value.made,
+            value.origin,
+            value.deps,
+            value.reason,
+            value.direct,
+            id(value.cls),
+            *map(id, value.given.values()),
+        )
     if isinstance(value, Data):
         return (value.origin, value.deps, value.reason, value.direct, value.whole)
     if isinstance(value, Method):

@@ -1,0 +1,147 @@
+"""Objects of outside code: what makes them, their attributes and elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from govflow.planning.arguments import Arguments
+from govflow.planning.effects.catalogue import ObjectType
+from govflow.planning.effects.given import by_name
+from govflow.planning.effects.lookups import Known
+from govflow.planning.effects.texts import UNKNOWN, parts_of, whole
+from govflow.planning.values import Constant, Data, Deps, External, Object, Origin, Text, Value
+
+if TYPE_CHECKING:
+    from govflow.planning.machine import Machine
+
+_NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+_PLAIN: Final = ("builtins.", "typing.", "collections.", "datetime.", "decimal.", "uuid.", "enum.")
+
+# The scheme of a database's address, to provider and dialect.
+_SCHEMES: Final = {
+    "postgresql": ("postgres", "postgres"),
+    "postgres": ("postgres", "postgres"),
+    "redshift": ("redshift", "redshift"),
+    "mysql": ("mysql", "mysql"),
+    "mariadb": ("mysql", "mysql"),
+    "sqlite": ("sqlite", "sqlite"),
+    "duckdb": ("duckdb", "duckdb"),
+    "mssql": ("mssql", "tsql"),
+    "oracle": ("oracle", "oracle"),
+    "snowflake": ("snowflake", "snowflake"),
+    "bigquery": ("bigquery", "bigquery"),
+    "clickhouse": ("clickhouse", "clickhouse"),
+    "databricks": ("databricks", "databricks"),
+    "trino": ("trino", "trino"),
+}
+
+
+def as_object(
+    data: Data,
+    *,
+    kind: str = "",
+    made: str = "",
+    provider: str = "",
+    dialect: str = "",
+    given: Mapping[str, Value] = _NOTHING,
+    tame: bool = False,
+) -> Object:
+    """The same data, and what is known of it."""
+    return Object(
+        data.deps, data.origin, data.reason, data.direct, data.whole, kind, made, provider, dialect, given, tame
+    )
+
+
+def made_by_call(
+    known: Known, made: str, given: Arguments, receiver: Object | None, result: Data, *, tame: bool = False
+) -> Object:
+    """What a call gives.
+
+    Args:
+        known: what the catalogue says of the callee.
+        made: how it was made, in words.
+        given: the arguments.
+        receiver: the object whose method was called.
+        result: what the call gives to planning.
+        tame: its effects are known.
+    """
+    if known.maker is not None:
+        return made_as(known.maker, given, receiver, result, made)
+    return as_object(result, made=made, tame=tame)
+
+
+def made_as(kind: ObjectType, given: Arguments, receiver: Object | None, result: Data, made: str) -> Object:
+    """An object of a kind that the catalogue has, with what it was made with and what made it."""
+    own = by_name(kind.arguments, given)
+    values = {**receiver.given, **own} if receiver is not None else own
+    name = kind.name
+    if kind.key and "(" not in name:
+        text = whole(parts_of(own[kind.key])) if kind.key in own else None
+        name = f"{name}({text})" if text else name
+    provider, dialect = kind.provider, kind.dialect
+    if receiver is not None:
+        provider, dialect = provider or receiver.provider, dialect or receiver.dialect
+        if provider == "sql" and receiver.provider:
+            provider, dialect = receiver.provider, receiver.dialect
+    if provider in ("", "sql"):
+        provider, dialect = _of_url(values) or (provider, dialect)
+    return as_object(result, kind=name, made=made, provider=provider, dialect=dialect, given=values)
+
+
+def _of_url(values: Mapping[str, Value]) -> tuple[str, str] | None:
+    """Provider and dialect by the scheme of a database's address."""
+    for name in ("url", "name_or_url", "uri", "dsn"):
+        value = values.get(name)
+        parts = parts_of(value) if value is not None else ()
+        if parts and isinstance(parts[0], str) and ":" in parts[0]:
+            return _SCHEMES.get(parts[0].partition(":")[0].partition("+")[0].lower())
+    return None
+
+
+def taken(machine: Machine, owner: Object, name: str) -> Object:
+    """An attribute of an object, on the way to a method of it: ``client.chat.completions``."""
+    if not owner.kind:
+        return replace(owner, made=f"{owner.made}.{name}" if owner.made else "")
+    maker = machine.lookups.of(f"{owner.kind}.{name}").maker or machine.lookups.of(f"{owner.kind}[]").maker
+    if maker is None:
+        return replace(owner, kind=f"{owner.kind}.{name}")
+    return made_as(maker, Arguments([Constant(name)]), owner, owner, owner.made)
+
+
+def part_of(machine: Machine, owner: Object, index: Value | None, part: Data) -> Object:
+    """An element of an object."""
+    if owner.kind:
+        maker = machine.lookups.of(f"{owner.kind}[]").maker
+        if maker is not None:
+            return made_as(maker, Arguments([] if index is None else [index]), owner, part, owner.made)
+    return as_object(part, made=owner.made, tame=owner.tame)
+
+
+def object_of_type(machine: Machine, annotation: External, value: Data, name: str) -> Data | None:
+    """A value as an object of the class that an annotation names; None if nothing is known of that class."""
+    dotted = annotation.dotted
+    kind = machine.lookups.catalogue.type_of(dotted)
+    if kind == "file-path":
+        return Text(value.deps, value.origin, value.reason, value.direct, value.whole, parts=UNKNOWN, path=True)
+    known = machine.lookups.of(dotted)
+    maker = known.maker
+    if maker is not None:
+        return as_object(value, kind=maker.name, made=name, provider=maker.provider, dialect=maker.dialect)
+    if kind is not None:
+        return as_object(value, kind=kind, made=name)
+    if dotted.startswith(_PLAIN) or known.harmless:
+        return as_object(value, made=name, tame=True)
+    return None
+
+
+def of_outside_base(machine: Machine, bases: Sequence[Value], deps: Deps, name: str) -> Object:
+    """What an object of a class of the repository has of classes of outside code."""
+    for base in bases:
+        if isinstance(base, External):
+            known = machine.lookups.of(base.dotted)
+            plain = Data(deps, Origin.EXTERNAL)
+            return made_by_call(known, f"{base.dotted}()", Arguments(), None, plain, tame=known.harmless)
+    return Object(deps, Origin.EXTERNAL, made=f"{name}()")

@@ -1,0 +1,141 @@
+"""SQL by its first words: for statements that no parser is needed for, or that none can read."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from govflow.planning.effects.catalogue import UNKNOWN
+from govflow.planning.effects.locations import clean
+
+HOLE: Final = "govflow_hole"
+"""The name that stands in SQL for what the source does not tell."""
+
+
+class Statement(NamedTuple):
+    """What one statement does to one table."""
+
+    action: str
+    table: str  # ``schema/table``; :data:`UNKNOWN` if it is not known
+    unbounded: bool
+    verb: str  # in words for people
+
+
+_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_FIRST: Final = re.compile(r"\s*\(*\s*([A-Za-z]+)")
+_TARGET: Final = (
+    r"(?:\s+(?:into|from|table|view|materialized|database|schema|index|sequence|function|if|not|exists|or|replace|"
+    r"temporary|temp|only|overwrite|concurrently))*\s+([\w.\"`\[\]$-]+)"
+)
+
+# A verb that stands first, for statements that cannot be parsed or need no parsing.
+VERBS: Final = {
+    "select": "data:read",
+    "with": "data:query",
+    "values": "data:query",
+    "show": "data:list",
+    "describe": "data:list",
+    "desc": "data:list",
+    "explain": "data:query",
+    "insert": "data:append",
+    "replace": "data:write",
+    "upsert": "data:merge",
+    "update": "data:update",
+    "delete": "data:delete",
+    "merge": "data:merge",
+    "create": "data:create",
+    "alter": "data:alter",
+    "comment": "data:alter",
+    "rename": "data:alter",
+    "drop": "data:drop",
+    "undrop": "data:create",
+    "truncate": "data:truncate",
+    "grant": "data:grant",
+    "revoke": "data:grant",
+    "unload": "data:export",
+    "export": "data:export",
+    "import": "data:load",
+    "load": "data:load",
+    "put": "data:load",
+    "copy": "data:load",
+    "refresh": "data:write",
+    "call": "process:execute",
+    "exec": "process:execute",
+    "execute": "process:execute",
+    "do": "process:execute",
+    "vacuum": "data:process",
+    "analyze": "data:process",
+    "optimize": "data:process",
+    "reindex": "data:process",
+    "cluster": "data:process",
+    "checkpoint": "data:process",
+    "lock": "data:process",
+    "attach": "data:read",
+}
+NOTHING: Final = frozenset(
+    {
+        "begin",
+        "start",
+        "commit",
+        "rollback",
+        "savepoint",
+        "release",
+        "set",
+        "reset",
+        "use",
+        "pragma",
+        "declare",
+        "fetch",
+    }
+    | {"close", "detach", "install", "force", "listen", "unlisten", "prepare", "deallocate", "discard", "end", "abort"}
+)
+
+
+def first_word(text: str) -> str:
+    """The first word, lower-cased; ``""`` if there is none."""
+    match = _FIRST.match(_COMMENT.sub(" ", text))
+    return match[1].lower() if match else ""
+
+
+def by_first_words(text: str) -> tuple[Statement, ...]:
+    """Statements by their first words alone."""
+    found: dict[Statement, None] = {}
+    for piece in _COMMENT.sub(" ", text).split(";"):
+        first = first_word(piece)
+        if not first or first in NOTHING:
+            continue
+        if first == HOLE.partition("_")[0]:
+            found[Statement("data:query", UNKNOWN, unbounded=False, verb="SQL that is made at run time")] = None
+            continue
+        action = VERBS.get(first)
+        if action is None:  # no verb of SQL: nothing of the text is shown, and it may write
+            found[Statement("data:write", UNKNOWN, unbounded=False, verb="SQL that cannot be parsed")] = None
+            continue
+        if first == "explain":
+            action = _explained(piece)
+        verb = first.upper()
+        target = re.match(rf"\s*\(*\s*{first}{_TARGET}", piece, re.IGNORECASE)
+        table = UNKNOWN if target is None or first in ("with", "select", "explain") else spelled(target[1])
+        found[Statement(action, table, unbounded=False, verb=verb)] = None
+    return tuple(found)
+
+
+def _explained(text: str) -> str:
+    """``EXPLAIN ANALYZE`` runs what it explains."""
+    words = text.lower().split()
+    if "analyze" not in words[:3]:
+        return "data:query"
+    return next((VERBS[word] for word in words[1:6] if word in VERBS and word != "analyze"), "data:query")
+
+
+def spelled(name: str) -> str:
+    """A dotted name of SQL as a part of a resource."""
+    pieces = [piece.strip('"`[]') for piece in name.split(".")]
+    quoted = name.startswith(('"', "`", "["))
+    return "/".join(spelled_piece(piece, quoted=quoted) for piece in pieces if piece) or UNKNOWN
+
+
+def spelled_piece(text: str, *, quoted: bool) -> str:
+    """One part of such a name: lower-cased unless it is quoted."""
+    shown = text.replace(HOLE, UNKNOWN)
+    return clean(shown if quoted or UNKNOWN in shown else shown.lower())

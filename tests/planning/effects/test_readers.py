@@ -1,0 +1,102 @@
+"""HTTP requests, files and programs in the bodies of tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.planning.effects.doing import effects
+
+HTTP = "import requests, httpx\n"
+
+
+@pytest.mark.covers("S3-24")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("requests.get('https://api.x.com/a?token=1')", ["http:get http https://api.x.com/a"]),
+        ("requests.post(url='https://u:pw@x.com:8443/a', json=x)", ["http:post http https://x.com:8443/a"]),
+        ("requests.delete(f'https://x.com/items/{x}')", ["http:delete http https://x.com/items/{?}"]),
+        ("requests.put('https://x.com/' + x + '/b')", ["http:put http https://x.com/{?}/b"]),
+        ("requests.get('https://%s/a' % x)", ["http:get http https://{?}/a"]),
+        ("requests.patch('https://{}/{}'.format(x, 'b'))", ["http:patch http https://{?}/b"]),
+        ("requests.get(f'{x}/orders')", ["http:get http https://{?}/orders"]),
+        ("requests.get(x)", ["http:get http https://{?}"]),
+        ("requests.request('DELETE', 'https://x.com')", ["http:delete http https://x.com"]),
+        ("requests.request(x, 'https://x.com')", ["http:request http https://x.com"]),
+        ("s = requests.Session()\ns.post('https://x.com/a')", ["http:post http https://x.com/a"]),
+        ("with requests.Session() as s:\n    s.delete('https://x.com/a')", ["http:delete http https://x.com/a"]),
+        (
+            "with httpx.Client(base_url='https://x.com/v1/') as c:\n    c.get('/a')",
+            ["http:get http https://x.com/v1/a"],
+        ),
+        ("httpx.Client().get('https://x.com/a')", ["http:get http https://x.com/a"]),
+    ],
+)
+def test_request_is_method_host_and_path(body: str, expected: list[str]) -> None:
+    assert effects(body, HTTP) == expected
+
+
+def test_secret_path_of_a_chat_hook_is_not_shown() -> None:
+    found = effects("requests.post('https://hooks.slack.com/services/T0/B0/canary', json=x)", HTTP)
+    assert found == ["message:send slack slack://{?}"]
+
+
+@pytest.mark.covers("S3-24")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("open('a.txt')", ["file:read filesystem file://a.txt"]),
+        ("open('/data/a.txt', 'w').write('x')", ["file:write filesystem file:///data/a.txt"]),
+        ("open(x, mode='ab')", ["file:append filesystem file://{?}"]),
+        ("open('a', 'r+')", ["file:write filesystem file://a"]),
+        ("open('a', x)", ["file:write filesystem file://a"]),
+        ("with open(f'out/{x}.csv', 'w') as f:\n    f.write('a')", ["file:write filesystem file://out/{?}.csv"]),
+        ("Path('a').write_text('x')", ["file:write filesystem file://a"]),
+        ("(Path('a') / 'b' / x).unlink()", ["file:delete filesystem file://a/b/{?}"]),
+        ("Path('a').joinpath('b.txt').read_text()", ["file:read filesystem file://a/b.txt"]),
+        ("(Path(__file__).parent / 'out.txt').write_text('')", ["file:write filesystem file://out.txt"]),
+        ("os.remove(os.path.join('a', 'b'))", ["file:delete filesystem file://a/b"]),
+        ("shutil.rmtree('/tmp/x')", ["file:delete filesystem file:///tmp/x"]),
+        ("with Path('a').open('w') as f:\n    f.write('')", ["file:write filesystem file://a"]),
+    ],
+)
+def test_file_is_read_written_or_deleted(body: str, expected: list[str]) -> None:
+    assert effects(body, "import os, shutil\nfrom pathlib import Path\n") == expected
+
+
+@pytest.mark.covers("S3-24")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("subprocess.run(['ls', '-l'])", ["file:read filesystem process://ls"]),
+        ("subprocess.run(['rm', '-rf', x])", ["file:delete filesystem process://rm"]),
+        ("subprocess.check_call('rm -rf /tmp/x', shell=True)", ["file:delete filesystem process://rm"]),
+        ("subprocess.run(['/usr/bin/thing', 'secret'])", ["process:execute shell process://thing"]),
+        ("subprocess.run([x, 'a'])", ["process:execute shell process://{?}"]),
+        ("subprocess.run(x)", ["process:execute shell process://{?}"]),
+        ("os.system('sudo dropdb prod')", ["data:drop postgres process://dropdb"]),
+        ("os.system('A=1 nohup thing --x')", ["process:execute shell process://thing"]),
+        ("subprocess.run(['terraform', 'destroy', '-auto-approve'])", ["deploy:destroy terraform process://terraform"]),
+        ("subprocess.run(['terraform', 'plan'])", ["deploy:read terraform process://terraform"]),
+        ("subprocess.run(['kubectl', 'delete', 'pod', 'web'])", ["deploy:delete kubernetes k8s://pod/web"]),
+        ("subprocess.run(['dbt', 'run', '--select', 'x'])", ["data:write dbt dbt://run"]),
+        ("subprocess.run(['dbt', 'test'])", ["data:validate dbt dbt://test"]),
+        ("os.system(\"psql -c 'TRUNCATE foo'\")", ["data:truncate postgres dataset://foo"]),
+        ("os.system('curl -X DELETE https://u:p@h/a?k=1')", ["http:delete http https://h/a"]),
+        ("os.system('aws s3 rm s3://b/k --recursive')", ["file:delete s3 process://aws"]),
+        ("subprocess.run(['bash', '-c', 'echo hi; rm x'])", ["file:delete filesystem process://rm"]),
+        ("os.system('echo hello')", []),
+    ],
+)
+def test_program_is_named_and_well_known_ones_are_understood(body: str, expected: list[str]) -> None:
+    assert effects(body, "import os, subprocess\n") == expected
+
+
+def test_each_command_of_a_shell_line_is_read() -> None:
+    found = effects("os.system('cp a b && rm a | tee c; thing')", "import os\n")
+    assert found == [
+        "file:delete filesystem process://rm",
+        "file:copy filesystem process://cp",
+        "file:write filesystem process://tee",
+        "process:execute shell process://thing",
+    ]

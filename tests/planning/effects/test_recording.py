@@ -1,0 +1,398 @@
+"""Effects of tasks, flows, hooks and modules: whose they are, and what is known of arguments and objects."""
+
+from __future__ import annotations
+
+import pytest
+
+from govflow.ir.models import StepKind
+from tests.planning.effects.doing import codes, effects, plan_of, task_doing, told, work
+
+DB = "import psycopg, sqlite3\nfrom sqlalchemy import create_engine, text\n"
+DELETE = "data:delete postgres dataset://t !"
+
+
+# objects
+
+
+@pytest.mark.covers("S3-24")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "psycopg.connect(x).execute('DELETE FROM t')",
+        "c = psycopg.connect(x)\nc.cursor().execute('DELETE FROM t')",
+        "with psycopg.connect(x) as c, c.cursor() as cur:\n    cur.execute('DELETE FROM t')",
+        "c = psycopg.connect(x) if x else psycopg.connect(y)\nc.execute('DELETE FROM t')",
+        "cs = [psycopg.connect(x)]\nfor c in cs:\n    c.execute('DELETE FROM t')",
+        "d = {'a': psycopg.connect(x)}\nd['a'].execute('DELETE FROM t')",
+        "(c := psycopg.connect(x)).execute('DELETE FROM t')",
+        "run = psycopg.connect(x).execute\nrun('DELETE FROM t')",
+        "e = create_engine('postgresql+psycopg://h/d')\nwith e.begin() as c:\n    c.execute(text('DELETE FROM t'))",
+        "c: psycopg.Connection = x\nc.execute('DELETE FROM t')",
+        "try:\n    c = psycopg.connect(x)\nfinally:\n    c.execute('DELETE FROM t')",
+        "getattr(psycopg.connect(x), 'execute')('DELETE FROM t')",
+    ],
+)
+def test_object_keeps_what_it_is_through(body: str) -> None:
+    assert effects(body, DB) == [DELETE]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "x: psycopg.Connection, y",
+        "x: 'psycopg.Connection', y",
+        "x: psycopg.Connection | None, y",
+        "x: Optional[psycopg.Connection], y",
+        "x: Annotated[psycopg.Connection, 1], y",
+    ],
+)
+def test_annotation_says_what_a_parameter_is(given: str) -> None:
+    head = DB + "from typing import Annotated, Optional\n"
+    assert effects("x.execute('DELETE FROM t')", head, given=given) == [DELETE]
+
+
+def test_object_is_known_as_an_attribute_of_an_object_of_the_repository() -> None:
+    head = DB + (
+        "class Store:\n    def __init__(self, at):\n        self.db = psycopg.connect(at)\n"
+        "    def clear(self, name):\n        self.db.execute(f'DELETE FROM {name}')\n"
+    )
+    assert effects("Store(x).clear('t')", head) == [DELETE]
+    assert effects("x.clear('t')", head, given="x: Store, y") == [DELETE]
+
+
+def test_class_of_the_repository_has_the_methods_of_its_base() -> None:
+    head = "import requests\nclass Client(requests.Session):\n    pass\n"
+    assert effects("Client().delete('https://h/a')", head) == ["http:delete http https://h/a"]
+
+
+# text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "q = 'DELETE '\nq += 'FROM t'\nc.execute(q)",
+        "c.execute('DELETE FROM %s' % 't')",
+        "c.execute('DELETE FROM %(n)s' % {'n': 't'})",
+        "c.execute('DELETE FROM {}'.format('t'))",
+        "c.execute('DELETE FROM {n}'.format(n='t'))",
+        "c.execute(' '.join(['DELETE', 'FROM', 't']))",
+        "c.execute(SQL)",
+        "c.execute(f'{HEAD} t')",
+        "c.execute(textwrap.dedent('''\n    DELETE FROM t\n    '''))",
+        "c.execute('DELETE FROM TABLE_NAME'.replace('TABLE_NAME', 't'))",
+        "c.execute('delete from t'.upper())",
+        "c.execute(sql.SQL('DELETE FROM {}').format(sql.Identifier('t')))",
+        "c.execute(QUERIES['clear'])",
+        "c.execute(Queries.CLEAR)",
+        "c.execute(make('t'))",
+        "for name in ('t',):\n    c.execute(f'DELETE FROM {name}')",
+        "c.execute((Path(__file__).parent / 'q.sql').read_text())",
+        "c.execute(Path(__file__).with_name('q.sql').read_text())",
+        "c.execute(open('q.sql').read())",
+        "with open('q.sql') as f:\n    c.execute(f.read())",
+        "c.execute(read('q.sql'))",
+    ],
+)
+def test_text_is_followed_through(body: str) -> None:
+    head = DB + (
+        "import textwrap\nfrom pathlib import Path\nfrom psycopg import sql\n"
+        "SQL = 'DELETE FROM t'\nHEAD = 'DELETE FROM'\nQUERIES = {'clear': SQL}\n"
+        "class Queries:\n    CLEAR = 'DELETE FROM t'\n"
+        "def make(name):\n    return f'DELETE FROM {name}'\n"
+        "def read(name):\n    return (Path(__file__).parent / name).read_text()\n"
+    )
+    files = {"flows/q.sql": "-- all of it\nDELETE FROM t\n"}
+    found = effects("c = psycopg.connect(x)\n" + body, head, files=files)
+    assert [item for item in found if not item.startswith("file:read")] == [DELETE]
+
+
+def test_each_text_that_a_name_may_be_is_read() -> None:
+    body = "q = 'DROP TABLE a' if x else 'DROP TABLE b'\npsycopg.connect(x).execute(q)"
+    assert effects(body, DB) == ["data:drop postgres dataset://a", "data:drop postgres dataset://b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "logging.getLogger(__name__).info('DELETE FROM t')",
+        "get_run_logger().info('DELETE FROM t where x')",
+        "print('DROP TABLE t')",
+        "q = 'DROP TABLE t'\nreturn q",
+        "raise ValueError('DELETE FROM t')",
+        "'''DELETE FROM t'''",
+        "x.append('DROP TABLE t')",
+    ],
+)
+def test_text_that_only_looks_like_sql_does_nothing(body: str) -> None:
+    assert effects(body, "import logging\nfrom prefect import get_run_logger\n") == []
+
+
+# whose effects
+
+
+def test_helper_is_read_with_what_it_is_given_at_each_call() -> None:
+    plan = plan_of("""
+        import psycopg
+        from prefect import flow, task
+
+        def run(q):
+            psycopg.connect('x').execute(q)
+
+        @task
+        def one():
+            run('DROP TABLE a')
+
+        @task
+        def two():
+            run('SELECT * FROM b')
+            run('INSERT INTO c VALUES (1)')
+
+        @flow
+        def main():
+            one()
+            two()
+            one()
+    """)
+    assert told(plan.step("main/one#1")) == ["data:drop postgres dataset://a"]
+    assert told(plan.step("main/one#2")) == ["data:drop postgres dataset://a"]
+    assert told(plan.step("main/two#1")) == ["data:append postgres dataset://c", "data:read postgres dataset://b"]
+
+
+def test_step_is_read_with_what_the_flow_gives_it() -> None:
+    plan = task_doing("psycopg.connect('x').execute(f'DROP TABLE {x}')", head=DB, call="work('a', 1); work('b', 2)")
+    assert told(plan.step("main/work#1")) == ["data:drop postgres dataset://a"]
+    assert told(plan.step("main/work#2")) == ["data:drop postgres dataset://b"]
+
+
+def test_flow_body_hooks_and_tasks_keep_their_own_effects() -> None:
+    plan = plan_of("""
+        import os, requests
+        from prefect import flow, task
+
+        def tell(task, run, state):
+            requests.post('https://h/tell')
+
+        def clear(flow, run, state):
+            os.remove('lock')
+
+        @task(on_failure=[tell])
+        def work():
+            open('a', 'w')
+
+        @flow(on_completion=[clear, os.remove])
+        def main():
+            os.mkdir('d')
+            work()
+    """)
+    assert told(plan.step("main")) == ["file:write filesystem file://d"]
+    assert told(plan.step("main/work#1")) == ["file:write filesystem file://a"]
+    hooks = [(step.callee, told(step)) for step in plan.steps if step.kind is StepKind.HOOK]
+    assert hooks[0] == ("clear", ["file:delete filesystem file://lock"])
+    assert hooks[1][1] == ["file:delete filesystem file://{?}"]
+    assert hooks[2] == ("tell", ["http:post http https://h/tell"])
+
+
+def test_inner_task_and_subflow_keep_their_effects_to_themselves() -> None:
+    plan = plan_of("""
+        import os
+        from prefect import flow, task
+
+        @task
+        def inner():
+            os.remove('a')
+
+        @task
+        def outer():
+            inner()
+
+        @flow
+        def sub():
+            os.remove('b')
+
+        @flow
+        def main():
+            outer()
+            sub()
+    """)
+    assert told(plan.step("main/outer#1")) == []
+    assert told(plan.step("main/outer#1/inner#1")) == ["file:delete filesystem file://a"]
+    assert told(plan.step("main/sub#1")) == []
+    assert plan.step("main/sub#1").action == "flow:execute"
+
+
+def test_task_that_calls_itself_does_the_same_inside() -> None:
+    plan = plan_of("""
+        import os
+        from prefect import flow, task
+
+        @task
+        def work(n):
+            if n:
+                work(n - 1)
+            os.remove('a')
+
+        @flow
+        def main():
+            work(3)
+    """)
+    assert [told(step) for step in plan.steps[1:]] == [["file:delete filesystem file://a"]] * 2
+
+
+def test_task_made_of_outside_code_does_what_that_code_does() -> None:
+    plan = plan_of("""
+        import os
+        from functools import partial
+        from prefect import flow, task
+
+        remove = task(os.remove)
+
+        @flow
+        def main():
+            remove('a')
+    """)
+    assert told(plan.steps[1]) == ["file:delete filesystem file://a"]
+
+
+def test_function_called_past_its_task_is_charged_to_that_step() -> None:
+    plan = task_doing("os.remove('a')", head="import os\n", call="work.fn(1, 2)")
+    past = next(step for step in plan.steps if step.kind is StepKind.UNRESOLVED)
+    assert told(past) == ["file:delete filesystem file://a"]
+    assert told(plan.step("main")) == []
+
+
+def test_lambda_given_away_is_read() -> None:
+    found = effects("list(pool.map(lambda name: os.remove(name), x))", "import os, pool\n")
+    assert found == ["file:delete filesystem file://{?}"]
+
+
+def test_async_tasks_are_read() -> None:
+    plan = plan_of("""
+        import httpx
+        from prefect import flow, task
+
+        @task
+        async def work(x):
+            async with httpx.AsyncClient() as client:
+                r = await client.post('https://h/a')
+                return r.json()
+
+        @flow
+        async def main():
+            await work(1)
+    """)
+    assert told(plan.step("main/work#1")) == ["http:post http https://h/a"]
+
+
+# what counts
+
+
+def test_strongest_effect_is_the_steps_action() -> None:
+    step = work(task_doing("open('a')\nos.remove('b')\nopen('c', 'w')", head="import os\n"))
+    assert (step.action, step.provider, step.resource) == ("file:delete", "filesystem", "file://b")
+    assert [effect.action for effect in step.effects] == ["file:delete", "file:write", "file:read"]
+    assert not step.declared
+
+
+def test_step_without_effects_keeps_its_defaults() -> None:
+    step = work(task_doing("return x + 1"))
+    assert (step.action, step.provider, step.resource) == ("task:execute", "python", "task://f/work")
+    assert step.effects == () and step.unseen == ()
+
+
+def test_declared_action_wins_and_what_it_hides_is_told() -> None:
+    decorator = "@task(action='data:read', provider='postgres', resource='dataset://a')"
+    plan = task_doing("os.remove('b')", head="import os\n", decorator=decorator)
+    assert (work(plan).action, work(plan).resource, work(plan).declared) == ("data:read", "dataset://a", True)
+    assert told(work(plan)) == ["file:delete filesystem file://b"]
+    hidden = [finding for finding in plan.findings if finding.code == "effect-hidden"]
+    assert [(item.file, item.line) for item in hidden] == [("f.py", 6)]
+
+
+@pytest.mark.parametrize("declared", ["file:delete", "data:drop"])
+def test_declaration_that_is_as_strong_hides_nothing(declared: str) -> None:
+    decorator = f"@task(action='{declared}', provider='filesystem', resource='file://b')"
+    assert codes(task_doing("os.remove('b')", head="import os\n", decorator=decorator)) == []
+
+
+def test_declared_tier_counts_against_a_hidden_effect() -> None:
+    decorator = "@task(action='data:read', tier=3)"
+    assert codes(task_doing("os.remove('b')", head="import os\n", decorator=decorator)) == []
+
+
+def test_provider_alone_is_declared_over_the_effect() -> None:
+    step = work(task_doing("os.remove('b')", head="import os\n", decorator="@task(provider='s3')"))
+    assert (step.action, step.provider, step.declared) == ("file:delete", "s3", False)
+
+
+# findings
+
+
+def test_statement_without_a_condition_is_a_finding() -> None:
+    plan = task_doing("psycopg.connect(x).execute('UPDATE t SET a = 1')", head=DB)
+    assert codes(plan) == ["effect-unbounded"]
+    assert plan.findings[0].line is not None
+
+
+def test_sql_that_is_not_parsed_is_a_finding() -> None:
+    plan = task_doing("psycopg.connect(x).execute('DELETE FROM t WHERE ((')", head=DB)
+    assert codes(plan) == ["sql-not-parsed"]
+    assert told(work(plan)) == ["data:delete postgres dataset://t"]
+
+
+def test_effects_at_import_are_findings_in_imported_files_too() -> None:
+    plan = plan_of(
+        """
+        import os
+        from prefect import flow
+        from lib import helper
+
+        os.remove('a')
+
+        @flow
+        def main():
+            helper()
+        """,
+        {"flows/lib.py": "import other\ndef helper():\n    pass\n", "flows/other.py": "import os\nos.mkdir('b')\n"},
+    )
+    found = [(item.file, item.line) for item in plan.findings if item.code == "effect-at-import"]
+    assert found == [("f.py", 6), ("other.py", 2)]
+    assert told(plan.step("main")) == []
+
+
+def test_reading_a_file_at_import_is_none() -> None:
+    plan = plan_of("from prefect import flow\nTEXT = open('a').read()\n@flow\ndef main():\n    pass\n")
+    assert codes(plan) == []
+
+
+def test_what_runs_only_as_a_script_is_not_at_import() -> None:
+    source = "import os\nfrom prefect import flow\n@flow\ndef main():\n    pass\n"
+    source += "if __name__ == '__main__':\n    os.remove('a')\n"
+    assert codes(plan_of(source)) == []
+
+
+# unseen
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("acme.push(x)", ("acme.push",)),
+        ("c = acme.Client()\nc.push(x)", ("acme.Client", "acme.Client().push")),
+        ("x.push(y)", (".push of x",)),
+        ("x.api.push(y)", (".push of x.api",)),
+        ("x.strip().split(',')[0].lower()", ()),
+        ("x.append(1)\ny.items()\nlen(x)", ()),
+        ("json.dumps(x)", ()),
+        ("raise acme.SomeError('x')", ()),
+        ("helper(x)", ("acme.push",)),
+    ],
+)
+def test_unknown_outside_code_is_named(body: str, expected: tuple[str, ...]) -> None:
+    head = "import acme, json, math, re\nfrom datetime import datetime\ndef helper(z):\n    acme.push(z)\n"
+    assert work(task_doing(body, head=head)).unseen == expected
+
+
+def test_many_unknown_calls_are_told_by_package() -> None:
+    body = "\n".join(f"acme.f{n}(x)\nother.g{n}(x)" for n in range(9))
+    assert work(task_doing(body, head="import acme, other\n")).unseen == ("acme.*", "other.*")
