@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from govflow.planning.modules import SourceModule
-from govflow.planning.normal_form import every_node
+from govflow.planning.normal_form import words_of
 
 _TABLES = frozenset({"globals", "vars", "eval", "exec"})
 _CLASS_TABLES = frozenset({"__subclasses__", "__init_subclass__"})
@@ -17,7 +17,12 @@ _IMPORTERS = frozenset({"import_module", "__import__"})
 _READING = frozenset({"read_text", "read_bytes"})
 _WRITING = frozenset({"write_text", "write_bytes"})
 _SAME_PATH = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
-_TELLING = _TABLES | _CLASS_TABLES | _DOC_READERS | _IMPORTERS | _READING | _WRITING | {"__doc__", "modules", "open"}
+_OPENING = _IMPORTERS | _READING | _WRITING | {"open"}
+_TELLING = frozenset(
+    {*_TABLES, *_OPENING, "__doc__", ".__doc__", ".modules"}
+    | {f".{name}" for name in _OPENING | _CLASS_TABLES | _DOC_READERS}
+)
+"""Words without which there is no clue, as :func:`words_of` gives them."""
 _OWN_FILE = "\0"  # the file that the source stands in
 _DEEPEST = 20
 
@@ -47,10 +52,16 @@ class Clues:
 _NONE = Clues((), False, False, ())
 
 
-def clues_of(node: ast.AST, module: SourceModule) -> Clues:
-    """The clues in a definition, a statement or an expression. Its own decorators are left out."""
-    if not any(map(_may_tell, every_node(node))):
-        return _NONE
+def clues_of(node: ast.AST, module: SourceModule, words: frozenset[str] | None = None) -> Clues:
+    """The clues in a definition, a statement or an expression. Its own decorators are left out.
+
+    Args:
+        node: the piece of source.
+        module: where it stands.
+        words: ``words_of(node)``, where the caller has it already.
+    """
+    if _TELLING.isdisjoint(words_of(node) if words is None else words):
+        return _NONE  # as for most pieces of source: no closer look is needed
     modules: dict[str, None] = {}
     own = docs = False
     files: dict[FileClue, None] = {}
@@ -73,18 +84,6 @@ def clues_of(node: ast.AST, module: SourceModule) -> Clues:
                     paths = paths or _Paths(node, module)
                     files.update(dict.fromkeys(paths.opened(child, name)))
     return Clues(tuple(modules), own, docs, tuple(files))
-
-
-def _may_tell(node: ast.AST) -> bool:
-    """Whether there may be a clue at a node; most pieces of source have none, and need no closer look."""
-    match node:
-        case ast.Name(id=name):
-            return name in _TELLING
-        case ast.Constant(value=value):
-            return value == "__doc__"
-        case ast.Attribute(attr=name):
-            return name in _TELLING
-    return False
 
 
 def _nodes(root: ast.AST) -> Iterator[ast.AST]:

@@ -57,13 +57,15 @@ class Normal:
     form: Form
     free: tuple[str, ...]
     imports: tuple[tuple[str, int, str, str | None], ...]
+    words: frozenset[str]  # see words_of(): also of what the form leaves out
 
 
 def normalise(node: ast.AST) -> Normal:
     """Normal form of a function, a class, a statement or an expression. Its own decorators are left out."""
-    writer = _Writer(keep_names=_reads_names(node))
+    words = words_of(node)
+    writer = _Writer(keep_names=not words.isdisjoint(_NAME_READERS))
     form = writer.root(node)
-    return Normal(form, tuple(dict.fromkeys(writer.free)), tuple(dict.fromkeys(writer.imports)))
+    return Normal(form, tuple(dict.fromkeys(writer.free)), tuple(dict.fromkeys(writer.imports)), words)
 
 
 def digest(form: Form) -> str:
@@ -124,39 +126,44 @@ def docstrings(node: ast.AST) -> list[str]:
     return [text for text in found if text is not None]
 
 
-def every_node(root: ast.AST) -> list[ast.AST]:
-    """A node and all that is below it, in no order that counts: several times faster than ``ast.walk``.
-
-    Contexts and operators are left out; they say nothing by themselves.
-    """
-    found = [root]
-    for node in found:  # it grows while it is read
-        found += _children(node)
-    return found
+def words_of(root: ast.AST) -> frozenset[str]:
+    """Every name below a node, every attribute with a dot before it, and ``__doc__`` where it stands as text."""
+    found: set[str] = set()
+    stack = [root]
+    for node in stack:  # it grows while it is read
+        kind = type(node)
+        if kind is ast.Name:
+            found.add(node.id)  # type: ignore[attr-defined]  # exactly a name
+        elif kind is ast.Constant:
+            if node.value == "__doc__":  # type: ignore[attr-defined]  # exactly a constant
+                found.add("__doc__")
+        else:
+            if kind is ast.Attribute:
+                found.add(f".{node.attr}")  # type: ignore[attr-defined]  # exactly an attribute
+            stack += _children(node)
+    return frozenset(found)
 
 
 def _children(node: ast.AST) -> list[ast.AST]:
+    """The nodes below a node; several times faster than ``ast.iter_child_nodes``.
+
+    Contexts and operators are left out; they say nothing by themselves.
+    """
     found: list[ast.AST] = []
-    for name in _fields_of(type(node)):
+    for name in _NODE_FIELDS.get(type(node)) or _fields_of(type(node)):
         value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
+        if isinstance(value, ast.AST):
             found.append(value)
+        elif value.__class__ is list:
+            found += [item for item in value if isinstance(item, ast.AST)]
     return found
 
 
 def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
     """The fields of a kind of node that hold nodes."""
-    known = _NODE_FIELDS.get(kind)
-    if known is None:
-        known = () if kind is ast.Constant else tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
-        _NODE_FIELDS[kind] = known
+    known = () if kind in (ast.Constant, ast.Name) else tuple(n for n in kind._fields if n not in _WITHOUT_NODES)
+    _NODE_FIELDS[kind] = known
     return known
-
-
-def _reads_names(node: ast.AST) -> bool:
-    return any(isinstance(child, ast.Name) and child.id in _NAME_READERS for child in every_node(node))
 
 
 def _own_nodes(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -164,15 +171,19 @@ def _own_nodes(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        yield node
         kind = type(node)
+        if kind is ast.Constant:
+            continue  # binds nothing and holds nothing
+        yield node
+        if kind is ast.Name:
+            continue
         if kind not in _SCOPES:
             stack += _children(node)
         elif isinstance(node, _DEFINITIONS):
             stack.extend(node.decorator_list)
         elif isinstance(node, _COMPREHENSIONS):
             # Only the walrus reaches out of a comprehension.
-            stack.extend(child for child in every_node(node) if isinstance(child, ast.NamedExpr))
+            stack.extend(child for child in ast.walk(node) if isinstance(child, ast.NamedExpr))
         elif isinstance(node, ast.NamedExpr):
             stack.extend((node.target, node.value))
 
@@ -223,6 +234,8 @@ class _Writer:
     # names
 
     def _name(self, name: str) -> Form:
+        if self._scopes and name in self._scopes[-1].names:
+            return self._token(self._scopes[-1], name)
         for depth, scope in enumerate(reversed(self._scopes)):
             if scope.kind == "class" and depth:
                 continue  # a class body's names are not seen by its methods
@@ -403,23 +416,25 @@ class _Writer:
             case ast.AnnAssign():
                 return self._assignment(node)
             case ast.ExceptHandler():
-                kind = None if node.type is None else self._node(node.type)
-                return ["Except", kind, None if node.name is None else self._name(node.name), self._body(node.body)]
+                caught = None if node.type is None else self._node(node.type)
+                return ["Except", caught, None if node.name is None else self._name(node.name), self._body(node.body)]
             case ast.MatchAs() | ast.MatchStar() | ast.MatchMapping():
                 return self._generic(node, captures=True)
         return self._generic(node)
 
     def _generic(self, node: ast.AST, *, captures: bool = False) -> Form:
         form: list[Form] = [type(node).__name__]
-        for name in _written_fields(type(node)):
+        for name in _FORM_FIELDS.get(type(node)) or _written_fields(type(node)):
             value = getattr(node, name, None)
-            if isinstance(value, list):
+            if isinstance(value, ast.AST):
+                form.append(self._node(value))
+            elif isinstance(value, list):
                 statements = bool(value) and isinstance(value[0], ast.stmt)
                 form.append(self._body(value) if statements else [self._leaf(item) for item in value])
             elif captures and name in ("name", "rest") and isinstance(value, str):
                 form.append(self._name(value))
             else:
-                form.append(self._leaf(value))
+                form.append(value if value is None or isinstance(value, str) else str(value))
         return form
 
     def _leaf(self, value: object) -> Form:
@@ -429,9 +444,7 @@ class _Writer:
 
 
 def _written_fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    known = _FORM_FIELDS.get(kind)
-    if known is None:
-        known = _FORM_FIELDS[kind] = tuple(name for name in kind._fields if name not in _SKIPPED)
+    known = _FORM_FIELDS[kind] = tuple(name for name in kind._fields if name not in _SKIPPED)
     return known
 
 

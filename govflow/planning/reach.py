@@ -97,7 +97,7 @@ class Reading:
         imported = [[token, self._import(module, level, dotted, name)] for token, level, dotted, name in normal.imports]
         entry.extend((normal.form, names, imported))
         self._nodes.append(node)
-        clues = clues_of(node, module)
+        clues = clues_of(node, module, normal.words)
         if clues:
             self._docs = self._docs or clues.docs
             entry.append(["clues", *self._explained(clues, module)])
