@@ -133,6 +133,14 @@ class Machine:
         self._relative: dict[str, str] = {}
         self._numbers = 0
 
+    def forget(self) -> None:
+        """Let go of what was read. Functions hold their scopes and scopes their functions: nothing else parts them."""
+        for scope in self._scopes.values():
+            scope.forget()
+        self._scopes.clear()
+        self.recorder = self.frame = self.scope = None  # type: ignore[assignment] # the reading is over
+        self.bodies = None  # type: ignore[assignment] # likewise
+
     # walking
 
     def evaluate(self, node: ast.expr) -> Value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import gc
 import posixpath
 import sys
 from collections.abc import Iterator, Sequence
@@ -140,6 +141,7 @@ class Reader:
         refs = [FunctionRef(posixpath.relpath(item.path, folder), item.qualname, item.line, item.role) for item in used]
         recorder = machine.recorder
         hints = NO_HINTS if recorder is None else recorder.hints()
+        machine.forget()
         return PlannedFlow(plan, path, tuple(_distinct(refs)), hints)
 
 
@@ -166,17 +168,23 @@ _FRAMES = 4000  # Python frames; no more, or the C stack of the parser of Python
 def _room_for(path: str) -> Iterator[None]:
     """Room for helpers inside helpers inside blocks: each takes some ten frames to read.
 
+    Meanwhile nobody looks for garbage: a reading makes much and drops next to nothing before its end, and to look at
+    all of it again and again would cost a third of the time.
+
     Raises:
         SourceError: it was not enough.
     """
-    before = sys.getrecursionlimit()
+    before, collected = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(max(before, _FRAMES))
+    gc.disable()
     try:
         yield
     except RecursionError as error:
         raise _too_deep(path) from error
     finally:
         sys.setrecursionlimit(before)
+        if collected:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -301,6 +309,7 @@ class _Session:
             planned = flow if own is None else FlowValue(own.fn, flow.options, flow.receiver)
             circled, self._circled = self._circled, False
             plan, used = self.plan(machine, planned)
+            machine.forget()
             known = plan_hash(plan), used
             (self._known if self._circled else self._settled)[key] = known
             self._circled |= circled

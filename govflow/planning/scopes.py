@@ -55,6 +55,11 @@ class Scope:
             merged.update(layer)
         return merged
 
+    def forget(self) -> None:
+        """Let go of every name."""
+        self._layers = [{}]
+        self.outward.clear()
+
     def open_branch(self) -> None:
         """Start a branch: what it binds can be taken back."""
         self._layers.append({})
