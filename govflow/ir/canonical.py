@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -53,20 +53,22 @@ class _Refusal(Exception):
         self.path: list[str] = []
 
 
-def canonical(value: object, where: str = "value") -> bytes:
+def canonical(value: object, where: str = "value", *, unsure: Iterable[object] | None = None) -> bytes:
     """The canonical UTF-8 bytes of a JSON value (RFC 8785).
 
     Args:
         value: ``None``, bool, int, float, str, and lists, tuples and mappings of them, 200 levels deep at most.
             Subclasses count as the type that they extend (an ``IntEnum`` is its number, a ``StrEnum`` its text).
         where: what the value is called in an error; ``""`` leaves the path without a root.
+        unsure: the parts of ``value`` that may hold anything; without it, all of it. The caller vouches for the rest:
+            texts, booleans, None and lists of them, under ASCII keys. To look at each of them is most of the work.
 
     Raises:
         CanonicalError: somewhere in it is a NaN, an infinity, an integer of 2**53 or more, a lone surrogate, a key
             that is not text, or an object that JSON does not know. The message names the path to it.
     """
     try:
-        if _in_profile(value, 0):
+        if all(_in_profile(part, 0) for part in ((value,) if unsure is None else unsure)):
             return orjson.dumps(value, option=_OPTIONS)
     except (TypeError, ValueError):  # orjson refuses lone surrogates and large integers: the slow path says where
         pass

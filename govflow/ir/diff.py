@@ -13,17 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from govflow.ir.canonical import canonical_digest
 from govflow.ir.changes import Changed, ChangeKind, FieldChange, Moved, PlanDiff, Rewired
 from govflow.ir.hashing import plan_content, plan_hash, step_content, step_hashes
 from govflow.ir.models import Edge, EdgeKind, Plan, Step
 from govflow.ir.order import out_of_order
-
-if TYPE_CHECKING:
-    from govflow.ir.graph import StepGraph
-
 
 _DEFAULT_RESOURCES: Final = ("task://", "flow://")
 """What a step that declares no resource has: its name again."""
@@ -59,9 +55,6 @@ def diff(
     new_hash = loaded_hash or plan_hash(loaded, after)
     if old_hash == new_hash:
         return PlanDiff(old_hash, new_hash)
-    # Late: only plans that differ need the graph library.
-    from govflow.ir.graph import graph
-
     pairs = _match(before, after)
     pairs = _with_renamed(pairs, approved, loaded)
     kept = set(pairs.values())
@@ -76,7 +69,7 @@ def diff(
             _changed(old_steps[name], new_steps[new]) for name, new in pairs.items() if before[name] != after[new]
         ),
         moved=_moves(pairs, old_steps, new_steps),
-        rewired=_rewired(pairs, graph(approved, before), graph(loaded, after)),
+        rewired=_rewired(pairs, approved, loaded, before, after),
         plan=_plan_fields(approved, loaded),
     )
 
@@ -183,20 +176,41 @@ def _moves(pairs: dict[str, str], before: dict[str, Step], after: dict[str, Step
     )
 
 
-def _rewired(pairs: dict[str, str], before: StepGraph, after: StepGraph) -> tuple[Rewired, ...]:
+def _rewired(
+    pairs: dict[str, str], approved: Plan, loaded: Plan, before: dict[str, str], after: dict[str, str]
+) -> tuple[Rewired, ...]:
     """Steps that both plans have and that follow other steps, or follow them for another reason."""
+    elsewhere = _other_targets(pairs, approved, loaded)
+    if not elsewhere:
+        return ()
+    # Late, and of these steps alone: most plans that differ have the same edges.
+    from govflow.ir.graph import graph
+
+    found = {old: new for old, new in pairs.items() if new in elsewhere}
+    was_drawn, now_drawn = graph(approved, before, into=found.keys()), graph(loaded, after, into=elsewhere)
     changes: list[Rewired] = []
-    for old, new in pairs.items():
+    for old, new in found.items():
         # A removed step's id may belong to another step now: `gone` keeps the two apart.
         was = {
             _Source(pairs.get(source, source), source not in pairs, kind)
-            for source, data in before.pred[old].items()
+            for source, data in was_drawn.pred[old].items()
             for kind in data["kinds"]
         }
-        now = {_Source(source, False, kind) for source, data in after.pred[new].items() for kind in data["kinds"]}
-        if was != now:
-            changes.append(Rewired(new, _edges(now - was, new), _edges(was - now, new)))
+        now = {_Source(source, False, kind) for source, data in now_drawn.pred[new].items() for kind in data["kinds"]}
+        changes.append(Rewired(new, _edges(now - was, new), _edges(was - now, new)))
     return tuple(changes)
+
+
+def _other_targets(pairs: dict[str, str], approved: Plan, loaded: Plan) -> set[str]:
+    """The steps, by their new ids, whose edges are not those that they had."""
+    kept = set(pairs.values())
+    was = {
+        (pairs.get(edge.source, edge.source), edge.source not in pairs, pairs[edge.target], edge.kind)
+        for edge in approved.edges
+        if edge.target in pairs
+    }
+    now = {(edge.source, False, edge.target, edge.kind) for edge in loaded.edges if edge.target in kept}
+    return {target for _, _, target, _ in was ^ now}
 
 
 class _Source(NamedTuple):

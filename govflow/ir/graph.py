@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -13,19 +14,24 @@ if TYPE_CHECKING:
     StepGraph = nx.DiGraph[str]
 
 
-def graph(plan: Plan, hashes: dict[str, str] | None = None) -> StepGraph:
+def graph(plan: Plan, hashes: dict[str, str] | None = None, *, into: Container[str] | None = None) -> StepGraph:
     """The plan's graph: node attribute ``step_hash``, edge attribute ``kinds`` (frozenset of ``data``, ``order``).
 
     Args:
         plan: its step ids are unique and its edges stay inside it, as :func:`govflow.ir.hashing.plan_hash` checks.
         hashes: ``step_hashes(plan)``, where the caller has it already.
+        into: only these steps, the edges that lead to them, and the steps where those come from.
     """
     made: StepGraph = nx.DiGraph()
-    for step_id, value in (step_hashes(plan) if hashes is None else hashes).items():
-        made.add_node(step_id, step_hash=value)
+    values = step_hashes(plan) if hashes is None else hashes
     kinds: dict[tuple[str, str], set[str]] = {}
     for edge in plan.edges:
-        kinds.setdefault((edge.source, edge.target), set()).add(edge.kind.value)
+        if into is None or edge.target in into:
+            kinds.setdefault((edge.source, edge.target), set()).add(edge.kind.value)
+    sources = {source for source, _ in kinds}
+    for step_id, value in values.items():
+        if into is None or step_id in into or step_id in sources:
+            made.add_node(step_id, step_hash=value)
     made.add_edges_from((source, target, {"kinds": frozenset(named)}) for (source, target), named in kinds.items())
     return made
 

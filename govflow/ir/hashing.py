@@ -83,7 +83,11 @@ def step_hash(step: Step) -> str:
     Raises:
         CanonicalError: a constant has no canonical form; the message names the step and the place.
     """
-    return digest(canonical({"type": STEP_TYPE, **step_content(step)}, f"step {step.step_id}"))
+    content = step_content(step)
+    content["type"] = STEP_TYPE
+    # What the models hold is text, but for these.
+    unsure = (content["constants"], content["effects"], content["records"], content["retries"])
+    return digest(canonical(content, f"step {step.step_id}", unsure=unsure))
 
 
 def step_hashes(plan: Plan) -> dict[str, str]:
@@ -124,7 +128,7 @@ def plan_hash(plan: Plan, hashes: dict[str, str] | None = None) -> str:
             )
     edges = sorted({(edge.source, edge.target, edge.kind.value) for edge in plan.edges})
     document = {"type": PLAN_TYPE, **plan_content(plan), "steps": steps, "edges": edges}
-    return digest(canonical(document, f"plan {plan.flow}"))
+    return digest(canonical(document, f"plan {plan.flow}", unsure=(steps, plan.retries)))
 
 
 def ir_hash(ir: IR, plan_digest: str | None = None) -> str:
