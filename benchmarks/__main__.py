@@ -9,7 +9,7 @@ from importlib import import_module
 
 from benchmarks.report import report
 
-NAMES = ("overhead",)
+NAMES = ("overhead", "planner")
 
 
 def main(arguments: list[str]) -> int:

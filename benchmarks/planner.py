@@ -1,0 +1,106 @@
+"""What reading source costs: a scan of a repository, a very large flow, a check of a small repository.
+
+Each measurement is CPU time of a process of its own, after its imports. Sizes take turns round by round, so that a busy
+machine meets all of them alike; figures are medians.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generated import large_flow
+from benchmarks.generated_project import project
+from benchmarks.report import Result, median_with_interval
+
+ROUNDS = 7
+SIZES = (75, 150, 300)  # flow files
+SMALL = 5
+STEPS = 10_000
+
+
+def run() -> list[Result]:
+    """Measure."""
+    with tempfile.TemporaryDirectory(prefix="govflow-bench-") as folder:
+        root = Path(folder)
+        for size in (SMALL, *SIZES):
+            project(root / f"project-{size}", size)
+        (root / "before.py").write_text(large_flow(STEPS))
+        (root / "after.py").write_text(large_flow(STEPS, changed=STEPS // 2))
+        _measure(root, root / f"project-{SMALL}", "command", "lock", "flows")
+        rounds = [_round(root) for _ in range(ROUNDS)]
+    return [*_scans(rounds), *_large(rounds), *_checks(rounds)]
+
+
+def _round(root: Path) -> dict[str, dict[str, float]]:
+    """Each thing once."""
+    found = {
+        f"scan {size}": _measure(root, root / f"project-{size}", "command", "scan", ".", "--format", "json")
+        for size in SIZES
+    }
+    found["large"] = _measure(root, root, "large", str(root / "before.py"), str(root / "after.py"))
+    found["check"] = _measure(root, root / f"project-{SMALL}", "command", "check", "flows")
+    return found
+
+
+def _measure(root: Path, folder: Path, *words: str) -> dict[str, float]:
+    here = Path(__file__).parents[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(here),
+        "HOME": str(root / "home"),
+        "GOVFLOW_DATABASE_URL": f"sqlite:///{root}/gov.db",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.planner_task", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if measured.get("code", 0) not in (0, 1):
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
+    return measured
+
+
+def _scans(rounds: list[dict[str, dict[str, float]]]) -> list[Result]:
+    results = []
+    for size in SIZES:
+        values = [found[f"scan {size}"]["cpu"] for found in rounds]
+        goal = 2.0 if size == 150 else None
+        results.append(_result(f"scan of {size} flow files, CPU", values, "s", goal))
+    for size, twice in ((75, 150), (150, 300)):
+        values = [found[f"scan {twice}"]["cpu"] / found[f"scan {size}"]["cpu"] for found in rounds]
+        results.append(_result(f"scan: {twice} over {size} flow files", values, "ratio", 2.2))
+    return results
+
+
+def _large(rounds: list[dict[str, dict[str, float]]]) -> list[Result]:
+    def values(key: str) -> list[float]:
+        return [found["large"][key] for found in rounds]
+
+    return [
+        _result(f"plan, hash and diff of {STEPS:,} steps, CPU", values("cpu"), "s", 1.0),
+        *(_result(f"of it: {key}", values(key), "s") for key in ("plan", "hash", "diff")),
+        _result(f"unchanged plan of {STEPS:,} steps, CPU", [value * 1000 for value in values("unchanged")], "ms", 10.0),
+    ]
+
+
+def _checks(rounds: list[dict[str, dict[str, float]]]) -> list[Result]:
+    values = [found["check"]["cpu"] for found in rounds]
+    return [_result(f"check of {SMALL} flow files, CPU", values, "s", 0.3)]
+
+
+def _result(metric: str, values: list[float], unit: str, goal: float | None = None) -> Result:
+    middle, low, high = median_with_interval(values)
+    detail: dict[str, Any] = {"low": round(low, 4), "high": round(high, 4), "rounds": len(values)}
+    return Result(metric, middle, unit, goal, detail=detail)
