@@ -67,7 +67,13 @@ def write_json(document: Any) -> None:
 
 def json_text(document: Any) -> str:
     """One JSON document, indented, in the order of its keys."""
-    return json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+    import orjson
+
+    try:
+        # Many times faster, and the same text for what reports hold.
+        return orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n"
+    except TypeError:  # a whole number beyond 64 bits, or text that is no Unicode
+        return json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def deliver(text: str, file: Path | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from govflow.planning.imports import active_statements, imported_modules
 from govflow.planning.machine import Machine
-from govflow.planning.normal_form import Form, Normal, digest
+from govflow.planning.normal_form import Form, digest
 from govflow.planning.options import Option
 from govflow.planning.reach import Reading
 from govflow.planning.values import (
@@ -31,7 +31,6 @@ class Bodies:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._normals: dict[int, Normal] = {}
         # The function is held: two closures of one definition are two functions, told apart by the id of their scope.
         self._digests: dict[tuple[int, int, str], tuple[str, Function]] = {}
         self.touched: dict[str, None] = {}  # files that a body imports
@@ -76,7 +75,7 @@ class Bodies:
         return digest(["with imports", code, reading.document()]) if acting else code
 
     def _reading(self) -> Reading:
-        return Reading(self._machine, self._normals, self.touched)
+        return Reading(self._machine, self.touched)
 
     def _other(self, value: Value, role: str) -> Form:
         match value:

@@ -7,11 +7,17 @@ import posixpath
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from govflow.errors import SourceError
+from govflow.planning.memo import NodeMemo
 from govflow.planning.source import SourceTree
 from govflow.planning.values import ModuleRef
 from govflow.planning.vocabulary import ENGINE_PACKAGES
+
+if TYPE_CHECKING:
+    from govflow.planning.clues import Clues
+    from govflow.planning.normal_form import Normal
 
 
 @dataclass(eq=False)
@@ -42,6 +48,11 @@ class ModuleGraph:
         self._tree = tree
         self._texts: dict[str, str | None] = {}
         self._modules: dict[str, SourceModule | SourceError] = {}
+        self._found: dict[tuple[str, int, str], ModuleRef | None] = {}
+        # Of nodes of these modules, whoever reads them first.
+        self.normals: NodeMemo[Normal] = NodeMemo()
+        self.annotations: NodeMemo[tuple[str, ...]] = NodeMemo()  # dotted names that one reads
+        self.clues: NodeMemo[Clues] = NodeMemo()
 
     def exists(self, path: str) -> bool:
         """Whether the tree has that file. One that cannot be decoded is there."""
@@ -125,16 +136,22 @@ class ModuleGraph:
             level: number of leading dots; 0 for an absolute import.
             dotted: name after the dots; may be empty if there are dots.
         """
+        folder = posixpath.dirname(importer)
+        key = folder, level, dotted
+        if key not in self._found:
+            self._found[key] = self._find(folder, level, dotted)
+        return self._found[key]
+
+    def _find(self, folder: str, level: int, dotted: str) -> ModuleRef | None:
         if level:
-            folder = posixpath.dirname(importer)
             for _ in range(level - 1):
                 folder = posixpath.dirname(folder)
             return self._at(folder, dotted)
         first = dotted.partition(".")[0]
         if not first or first in ENGINE_PACKAGES:
             return None
-        for folder in self._search_path(importer, first):
-            found = self._at(folder, dotted)
+        for place in self._search_path(folder, first):
+            found = self._at(place, dotted)
             if found is not None:
                 return found
         return None
@@ -143,8 +160,7 @@ class ModuleGraph:
         """The module ``name`` inside a package."""
         return None if package.folder is None else self._at(package.folder, name)
 
-    def _search_path(self, importer: str, first: str) -> Iterator[str]:
-        folder = posixpath.dirname(importer)
+    def _search_path(self, folder: str, first: str) -> Iterator[str]:
         yield folder  # as Python does for a script
         if first in sys.stdlib_module_names:
             return

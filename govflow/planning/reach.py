@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from govflow.errors import SourceError
@@ -33,9 +34,8 @@ Explained: TypeAlias = Any  # a form, or the number of a definition
 class Reading:
     """One body with its definitions."""
 
-    def __init__(self, machine: Machine, normals: dict[int, Normal], touched: dict[str, None]) -> None:
+    def __init__(self, machine: Machine, touched: dict[str, None]) -> None:
         self._machine = machine
-        self._normals = normals
         self._touched = touched
         self._numbers: dict[object, int] = {}
         self._nodes: list[ast.AST] = []
@@ -97,7 +97,7 @@ class Reading:
         imported = [[token, self._import(module, level, dotted, name)] for token, level, dotted, name in normal.imports]
         entry.extend((normal.form, names, imported))
         self._nodes.append(node)
-        clues = clues_of(node, module, normal.words)
+        clues = self._machine.graph.clues.of(node, lambda: clues_of(node, module, normal.words))
         if clues:
             self._docs = self._docs or clues.docs
             entry.append(["clues", *self._explained(clues, module)])
@@ -143,9 +143,10 @@ class Reading:
         """What of the repository the annotations of the parameters name: pydantic runs it on what is given."""
         found: dict[str, Explained] = {}
         for item in parameters(function.node.args):
-            if item.annotation is None:
+            annotation = item.annotation
+            if annotation is None:
                 continue
-            for dotted in self._normal(unquoted(item.annotation)).free:
+            for dotted in self._machine.graph.annotations.of(annotation, partial(_names_in, annotation)):
                 explained = self._name(function, dotted)
                 if _is_inside(explained):
                     found[f": {dotted}"] = explained
@@ -156,10 +157,7 @@ class Reading:
             entry.append([self.statement(module, item) for item in node.decorator_list])
 
     def _normal(self, node: ast.AST) -> Normal:
-        known = self._normals.get(id(node))
-        if known is None:
-            known = self._normals[id(node)] = normalise(node)
-        return known
+        return self._machine.graph.normals.of(node, lambda: normalise(node))
 
     # names
 
@@ -351,3 +349,7 @@ def _is_inside(explained: Explained) -> bool:
 def _named(value: TaskValue | FlowValue) -> Explained:
     kind = "task" if isinstance(value, TaskValue) else "flow"
     return [kind, value.fn.qualname if isinstance(value.fn, Function) else ""]
+
+
+def _names_in(annotation: ast.expr) -> tuple[str, ...]:
+    return normalise(unquoted(annotation)).free
