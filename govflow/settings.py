@@ -68,6 +68,11 @@ def _auto(value: object) -> object:
     return None if value == "auto" else value
 
 
+def _listed(value: object) -> object:
+    """One path, or several with commas between them: what an environment variable can hold."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def redact_url(url: str) -> str:
     """``url`` without its password and without query values whose name tells a secret."""
     return _SECRET_QUERY.sub(r"\g<name>=***", _CREDENTIALS.sub(r"\g<before>:***@", url))
@@ -82,6 +87,9 @@ class Settings(BaseSettings):
         default=None, description="observe records, enforce stops; auto: enforce once a policy is configured."
     )
     policy: Path | None = Field(default=None, description="Policy file (YAML).")
+    effects: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="Catalogues of effects (YAML) on top of the one that ships; a later one is stronger."
+    )
     database_url: str = Field(
         default_factory=default_database_url, repr=False, description="sqlite:///FILE or postgresql://…"
     )
@@ -124,6 +132,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
+
+    @field_validator("effects", mode="after")
+    @classmethod
+    def _expand_homes(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser() for path in value)
 
     @field_validator("database_url", mode="after")
     @classmethod
@@ -268,6 +281,10 @@ def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
 def _anchored(key: str, value: Any, folder: Path) -> Any:
     if key in {"policy", "lock"} and isinstance(value, str) and value:
         return folder / Path(value).expanduser()
+    if key == "effects" and isinstance(value, str | list):
+        listed = _listed(value)
+        assert isinstance(listed, list)
+        return [folder / Path(item).expanduser() if isinstance(item, str) and item else item for item in listed]
     if key == "database_url" and isinstance(value, str):
         return _anchor_sqlite(value, folder)
     return value

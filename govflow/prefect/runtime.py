@@ -127,7 +127,7 @@ def _open(settings: Settings) -> Workspace:
             raise
         # Observing stops nothing, and a broken file is nothing to judge by: the starter policy says what would be.
         _log.error("policy.unusable", reason=error.message, mend=error.mend)
-        return open_workspace(settings.model_copy(update={"policy": None, "mode": "observe"}))
+        return open_workspace(settings.model_copy(update={"policy": None, "effects": (), "mode": "observe"}))
 
 
 RUNTIME: Final = Runtime()

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from govflow.audit.body import parse_body
 from govflow.errors import GovflowError, SettingsError
+from govflow.services.read_catalogue import read_catalogue
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import Settings, layers, load_settings, unknown_keys
 
@@ -65,9 +66,17 @@ def examine(now: datetime, installed: Callable[[str], str | None] | None = None)
     settings, problems = check_settings()
     found += problems
     if settings is None:
-        return [*found, _skipped("policy"), _skipped("database"), _skipped("clock"), _skipped("spool")]
+        return [
+            *found,
+            _skipped("policy"),
+            _skipped("effects"),
+            _skipped("database"),
+            _skipped("clock"),
+            _skipped("spool"),
+        ]
     workspace, policy = check_policy(settings)
     found.append(policy)
+    found.append(check_effects(settings))
     found += check_database(settings, workspace, now)
     found.append(check_spool(settings))
     return found
@@ -135,7 +144,7 @@ def check_settings() -> tuple[Settings | None, list[Finding]]:
 def check_policy(settings: Settings) -> tuple[Workspace | None, Finding]:
     """The policy file loads, with its approval rules, people and tier rules."""
     try:
-        workspace = open_workspace(settings)
+        workspace = open_workspace(settings.model_copy(update={"effects": ()}))  # those have a check of their own
     except GovflowError as error:
         return None, Finding("policy", Health.FAIL, error.message, error.mend)
     document = workspace.document
@@ -146,6 +155,16 @@ def check_policy(settings: Settings) -> tuple[Workspace | None, Finding]:
             "policy", Health.OK, f"no policy is configured; the starter policy holds: {what}", mend
         )
     return workspace, Finding("policy", Health.OK, what)
+
+
+def check_effects(settings: Settings) -> Finding:
+    """Every catalogue of effects that is configured can be read."""
+    try:
+        catalogue = read_catalogue(settings.effects)
+    except GovflowError as error:
+        return Finding("effects", Health.FAIL, error.message, error.mend)
+    files = ", ".join(str(path) for path in reversed(settings.effects))
+    return Finding("effects", Health.OK, f"{files or 'no file'} on top of the catalogue that ships, {catalogue.digest}")
 
 
 def check_database(settings: Settings, workspace: Workspace | None, now: datetime) -> list[Finding]:

@@ -15,7 +15,7 @@ from govflow.settings import Settings, file_layers
 _TELLING: Final = ("mode", "policy")
 """What makes a file a configuration of governance."""
 
-_COMPARED: Final = (*_TELLING, "environment")
+_COMPARED: Final = (*_TELLING, "environment", "effects")
 
 
 def unread_configuration(settings: Settings, flow_file: Path) -> str | None:
@@ -61,4 +61,6 @@ def _comparable(key: str, value: Any) -> Any:
     """A setting in a form in which two places can be compared."""
     if key == "policy" and value is not None:
         return os.path.realpath(os.path.expanduser(str(value)))
+    if key == "effects":
+        return [os.path.realpath(os.path.expanduser(str(path))) for path in value]
     return None if key == "mode" and value == "auto" else value

@@ -1,7 +1,7 @@
 """What every use case stands on: settings, policy, tier rules, vocabulary, people, and the store when it is needed.
 
-A workspace is one immutable set for as long as it is open. Opening it reads the policy file and nothing else; the
-database is opened, and created, when ``store`` is first read.
+A workspace is one immutable set for as long as it is open. Opening it reads the policy file and the catalogues of
+effects that are configured, and nothing else; the database is opened, and created, when ``store`` is first read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from govflow.governor.assess import Ground
 from govflow.identity import Assurance, Principal
 from govflow.ir.models import Tier
 from govflow.ir.vocabulary import Vocabulary
+from govflow.planning.effects.catalogue import Catalogue
 from govflow.policy import Engine, PolicyDocument, load_policy, starter
+from govflow.services.read_catalogue import read_catalogue
 from govflow.services.regular_file import read_regular
 from govflow.settings import Mode, Settings
 from govflow.tiers import TierRules
@@ -48,6 +50,7 @@ class Workspace:
         approvals: approval rules by name.
         principals: known people with their roles, by name.
         explicit: whether a policy file is configured.
+        catalogue: what calls of outside code do, with the files of the setting ``effects``.
     """
 
     settings: Settings
@@ -57,6 +60,7 @@ class Workspace:
     approvals: Mapping[str, ApprovalRule]
     principals: Mapping[str, tuple[str, ...]]
     explicit: bool
+    catalogue: Catalogue = field(default_factory=Catalogue.default)
     _store: Store | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -154,10 +158,10 @@ class Workspace:
 
 
 def open_workspace(settings: Settings) -> Workspace:
-    """Read the policy that ``settings`` name and put together what decisions stand on.
+    """Read the policy and the catalogues that ``settings`` name and put together what decisions stand on.
 
     Raises:
-        PolicyError: the policy file cannot be read or used.
+        PolicyError: the policy file or a catalogue cannot be read or used.
         VocabularyError: it registers a word that cannot be one.
     """
     return workspace_with(settings, _document(settings))
@@ -189,6 +193,7 @@ def workspace_with(settings: Settings, document: PolicyDocument) -> Workspace:
         approvals=MappingProxyType(approvals),
         principals=MappingProxyType({name: tuple(known["roles"]) for name, known in document.principals.items()}),
         explicit=explicit,
+        catalogue=read_catalogue(settings.effects),
     )
 
 

@@ -101,6 +101,24 @@ def test_paths_in_a_file_are_relative_to_it(project: Path, monkeypatch: pytest.M
     assert settings.database_url == f"sqlite:///{project}/gov/log.db"
 
 
+def test_catalogues_of_effects_are_a_list_of_paths(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file a list or one path, relative to it; in a variable with commas between them."""
+    file = project / "pyproject.toml"
+    file.write_text('[tool.govflow]\neffects = ["gov/a.yaml", "b.yaml"]\n')
+    (project / "deep").mkdir()
+    monkeypatch.chdir(project / "deep")
+    assert load_settings().effects == (project / "gov/a.yaml", project / "b.yaml")
+    file.write_text('[tool.govflow]\neffects = "gov/a.yaml"\n')
+    assert load_settings().effects == (project / "gov/a.yaml",)
+    monkeypatch.setenv("GOVFLOW_EFFECTS", "one.yaml, ~/two.yaml")
+    assert load_settings().effects == (Path("one.yaml"), project / "home/two.yaml")
+    assert load_settings(effects=["x.yaml"]).effects == (Path("x.yaml"),)
+    file.write_text("[tool.govflow]\neffects = 3\n")
+    monkeypatch.delenv("GOVFLOW_EFFECTS")
+    with pytest.raises(SettingsError, match="effects = 3 cannot be used"):
+        load_settings()
+
+
 def test_home_is_expanded(project: Path) -> None:
     """``~`` works in paths and in SQLite URLs."""
     settings = load_settings(policy="~/policy.yaml", database_url="sqlite:///~/gov.db")

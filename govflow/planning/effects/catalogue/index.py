@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -53,7 +52,7 @@ class Names(Generic[_Entry]):
 
     def __init__(self) -> None:
         self.exact: dict[tuple[str, str | None], _Entry] = {}
-        self.globs: defaultdict[str, list[_Glob[_Entry]]] = defaultdict(list)
+        self.globs: dict[str, tuple[_Glob[_Entry], ...]] = {}  # best first; replaced, not changed: threads read it
 
     def add(self, text: str, entry: _Entry) -> None:
         """Add a name; one that is there is replaced."""
@@ -61,9 +60,9 @@ class Names(Generic[_Entry]):
         if "*" not in callee.name and "?" not in callee.name:
             self.exact[callee] = entry
             return
-        rooted = self.globs[callee.root]
-        rooted.append(_Glob.of(callee, entry))
-        rooted.sort(key=lambda glob: glob.rank)  # stable: among equals the first written
+        made: _Glob[_Entry] = _Glob.of(callee, entry)
+        rooted = [*self.globs.get(callee.root, ()), made]
+        self.globs[callee.root] = tuple(sorted(rooted, key=lambda glob: glob.rank))  # among equals the first written
 
     def find(self, callee: Callee) -> Match[_Entry] | None:
         """The entry for a callee."""
@@ -78,7 +77,8 @@ class Names(Generic[_Entry]):
         return None
 
 
-class _Glob(NamedTuple, Generic[_Entry]):
+@dataclass(frozen=True, slots=True)
+class _Glob(Generic[_Entry]):
     rank: tuple[bool, int]
     key: str | None
     pattern: re.Pattern[str]

@@ -76,12 +76,14 @@ class Fields:
             refuse(at, "expected a mapping", "Write `field: value` lines.")
         self.at = at
         self._nodes: dict[str, Any] = {}
+        self._lines: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 refuse(at, "a key that is not text", "Write keys as text.")
             if key.value in self._nodes:
                 refuse(at.field(key.value, _line(key)), "the key stands twice", "Keep one of the two.")
             self._nodes[key.value] = value
+            self._lines[key.value] = _line(key)
 
     def known(self, names: Collection[str]) -> None:
         """Refuse a field that is none of these."""
@@ -97,8 +99,7 @@ class Fields:
 
     def place(self, name: str) -> At:
         """Where a field stands, or would."""
-        node = self._nodes.get(name)
-        return self.at.field(name, _line(node) if node is not None else 0)
+        return self.at.field(name, self._lines.get(name, 0))
 
     def text(self, name: str, default: str = "") -> str:
         """A field that is one text."""

@@ -8,6 +8,7 @@ object, by the first part of the name; a test holds it to what the families hold
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import defaultdict
 from functools import cache
 from importlib.resources import files
@@ -19,29 +20,26 @@ from govflow.planning.effects.catalogue.entries import Document
 from govflow.planning.effects.catalogue.index import Index
 
 INDEX: Final = "families.txt"
-ALWAYS: Final = frozenset({"*"})
+ANY: Final = "*"
 """The root of entries for any receiver."""
 
 
 class Shipped:
-    """The families, indexed as far as they were needed. Threads may share it: adding a family twice changes nothing."""
+    """The families, indexed as far as they were needed. Nothing is read before the first question. Threads share it."""
 
     def __init__(self) -> None:
         self.index = Index()
-        self._families: defaultdict[str, list[str]] = defaultdict(list)
         self._read: set[str] = set()
-        for family, roots in roots_of_families().items():
-            for root in roots:
-                self._families[root].append(family)
-        for root in ALWAYS:
-            self.ensure(root)
+        self._lock = threading.Lock()
 
     def ensure(self, root: str) -> None:
-        """Read the families that speak of a root."""
-        for family in self._families.get(root, ()):
+        """Read the families that speak of a root, and those that speak of any."""
+        for family in (*families_of(ANY), *families_of(root)):
             if family not in self._read:
-                self.index.add(read_family(family))
-                self._read.add(family)
+                with self._lock:
+                    if family not in self._read:
+                        self.index.add(read_family(family))
+                        self._read.add(family)
 
     @property
     def read(self) -> frozenset[str]:
@@ -66,6 +64,20 @@ def roots_of_families() -> dict[str, tuple[str, ...]]:
     lines = _folder().joinpath(INDEX).read_text("utf-8").splitlines()
     split = (line.partition(":") for line in lines if not line.startswith("#"))
     return {family: tuple(roots.split()) for family, _, roots in split}
+
+
+def families_of(root: str) -> tuple[str, ...]:
+    """The families that speak of a root."""
+    return _by_root().get(root, ())
+
+
+@cache
+def _by_root() -> dict[str, tuple[str, ...]]:
+    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for family, roots in roots_of_families().items():
+        for root in roots:
+            found[root] += (family,)
+    return dict(found)
 
 
 @cache

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from govflow.errors import PolicyError
+from govflow.planning.effects.catalogue import Catalogue
+from govflow.services.doctor import Health, check_effects
+from govflow.services.read_catalogue import read_catalogue
+from govflow.services.workspace import open_workspace
+from govflow.settings import Settings
+
+ACME = """
+version: 1
+calls:
+  - {call: [acme.send], arguments: [table], action: "data:write", provider: postgres, resource: "dataset://{table}"}
+"""
+HARMLESS = "version: 1\nharmless: [acme.send]\n"
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def settings_with(*files: Path) -> Settings:
+    return Settings(effects=files, database_url="sqlite://")
+
+
+def test_a_workspace_has_the_catalogues_that_settings_name(tmp_path: Path) -> None:
+    workspace = open_workspace(settings_with(written(tmp_path, "acme.yaml", ACME)))
+    found = workspace.catalogue.find("acme.send")
+    assert found is not None and found.action == "data:write"
+    assert open_workspace(settings_with()).catalogue is Catalogue.default()
+    assert Catalogue.default().find("acme.send") is None
+
+
+def test_a_later_file_is_stronger(tmp_path: Path) -> None:
+    first, second = written(tmp_path, "a.yaml", ACME), written(tmp_path, "b.yaml", HARMLESS)
+    found = read_catalogue((first, second)).find("acme.send")
+    assert found is not None and found.effect_none
+    found = read_catalogue((second, first)).find("acme.send")
+    assert found is not None and found.action == "data:write"
+    assert read_catalogue((first, second)).digest != read_catalogue((second, first)).digest
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"gone\.yaml: there is no such catalogue"):
+        open_workspace(settings_with(tmp_path / "gone.yaml"))
+
+
+def test_what_is_no_text_is_refused_without_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    bytes_ = tmp_path / "bytes.yaml"
+    bytes_.write_bytes(b"\xff\xfe\x00")
+    for file in (pipe, bytes_):
+        with pytest.raises(PolicyError, match="cannot be read"):
+            read_catalogue((file,))
+
+
+def test_doctor_says_which_catalogues_are_used(tmp_path: Path) -> None:
+    file = written(tmp_path, "acme.yaml", ACME)
+    finding = check_effects(settings_with(file))
+    assert finding.health is Health.OK
+    assert str(file) in finding.what and "sha256:" in finding.what
+    assert check_effects(settings_with()).what.startswith("no file on top of the catalogue that ships")
+
+
+def test_doctor_fails_a_catalogue_that_cannot_be_used(tmp_path: Path) -> None:
+    finding = check_effects(settings_with(written(tmp_path, "acme.yaml", ACME.replace("calls", "cals"))))
+    assert finding.health is Health.FAIL
+    assert "acme.yaml:3: cals: unknown field" in finding.what
+    assert "Did you mean 'calls'?" in finding.mend
