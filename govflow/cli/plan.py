@@ -35,7 +35,7 @@ def plan(
     if not paths:
         raise RequestError("PATH is missing.", mend="Name a file or a folder, as in: govflow plan flows/etl.py")
     with session.workspace(policy, environment) as workspace, progress("reading the source"):
-        reading = read_flows(paths, lock_folder(workspace), workspace.vocabulary)
+        reading = read_flows(paths, lock_folder(workspace), workspace.vocabulary, workspace.catalogue)
         flows = [(f.name, f.plan, assess(f.plan, workspace.ground, workspace.requester())) for f in reading.flows]
     if format == "json":
         unread = [{"file": one.file, "error": one.error.message} for one in reading.unread]

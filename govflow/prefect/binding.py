@@ -19,6 +19,7 @@ from typing import Any
 from govflow.errors import GovflowError
 from govflow.ir.models import Plan
 from govflow.planning.code import code_digest, compiled_functions
+from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.planner import FunctionRef, PlannedFlow, plan_flow
 from govflow.prefect.origins import Origin
 from govflow.prefect.sites import Sites
@@ -74,12 +75,13 @@ def _underlying(fn: Any) -> Any:
     return fn if hasattr(fn, "__code__") else type(fn).__call__
 
 
-def bind(fn: Any, origin: Origin) -> Bound:
+def bind(fn: Any, origin: Origin, catalogue: Catalogue | None = None) -> Bound:
     """Plan the file that ``fn`` was loaded from and compare it with what is loaded.
 
     Args:
         fn: the flow's function.
         origin: taken when the flow was made.
+        catalogue: what calls do; by default what ships.
     """
     code: CodeType | None = getattr(fn, "__code__", None)
     if code is None:
@@ -90,7 +92,7 @@ def bind(fn: Any, origin: Origin) -> Bound:
     root = find_root(path)
     try:
         name = path.relative_to(os.path.realpath(root)).as_posix()
-        planned = plan_flow(WorkingTree(root), name, fn.__qualname__)
+        planned = plan_flow(WorkingTree(root), name, fn.__qualname__, catalogue)
         inner: CodeType = inspect.unwrap(fn).__code__  # decorators below @flow have frames of their own
         bound = Bound(planned.plan, Sites(planned.plan, str(path), inner), None)
         files = {Path(os.path.normpath(path.parent / ref.file)) for ref in planned.functions} - {path}

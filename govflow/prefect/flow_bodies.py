@@ -97,7 +97,7 @@ class FlowBody(FunctionLike):
 
     def _prepare(self, context: FlowRunContext, parent: Active | None) -> Opening:
         workspace = RUNTIME.workspace()
-        bound = RUNTIME.bound(self.fn, self.origin)
+        bound = RUNTIME.bound(self.fn, self.origin, workspace.catalogue)
         if bound.path is not None and (unread := unread_configuration(workspace.settings, bound.path)):
             raise SettingsError(unread)
         flow_run, flow = context.flow_run, context.flow

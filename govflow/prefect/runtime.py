@@ -11,6 +11,7 @@ from typing import Any, Final
 from govflow.errors import GovflowError, PolicyError, Refused, VocabularyError
 from govflow.governor.port import Port
 from govflow.governor.run import GovernedRun
+from govflow.planning.effects.catalogue import Catalogue
 from govflow.prefect.binding import Bound, bind
 from govflow.prefect.origins import Origin
 from govflow.services.workspace import Workspace, open_workspace
@@ -43,7 +44,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._workspace: Workspace | None = None
         self._failure: GovflowError | None = None
-        self._bound: dict[int, tuple[Any, Any, Bound]] = {}
+        self._bound: dict[int, tuple[Any, Any, Catalogue, Bound]] = {}
         self._open: dict[str, Active] = {}
         self._ended: OrderedDict[str, Active] = OrderedDict()  # the last few: their hooks are still to come
         self._refused: dict[str, dict[tuple[str, int | None], Refused]] = {}
@@ -109,14 +110,15 @@ class Runtime:
         with self._lock:
             return self._refused.setdefault(run_id, {})
 
-    def bound(self, fn: Any, origin: Origin) -> Bound:
-        """The plan of a flow function, made once for each function object and code."""
+    def bound(self, fn: Any, origin: Origin, catalogue: Catalogue) -> Bound:
+        """The plan of a flow function, made once for each function object, its code, and what its calls are read by."""
+        code = getattr(fn, "__code__", None)
         with self._lock:
             known = self._bound.get(id(fn))
-            if known is None or known[0] is not fn or known[1] is not getattr(fn, "__code__", None):
-                known = (fn, getattr(fn, "__code__", None), bind(fn, origin))
+            if known is None or known[0] is not fn or known[1] is not code or known[2] is not catalogue:
+                known = (fn, code, catalogue, bind(fn, origin, catalogue))
                 self._bound[id(fn)] = known
-            return known[2]
+            return known[3]
 
 
 def _open(settings: Settings) -> Workspace:

@@ -54,7 +54,7 @@ def plan_lock(workspace: Workspace, words: Sequence[str]) -> LockUpdate:
     """
     path = workspace.settings.lock
     present = present_lock(workspace)
-    reading = read_flows(words, lock_folder(workspace), workspace.vocabulary)
+    reading = read_flows(words, lock_folder(workspace), workspace.vocabulary, workspace.catalogue)
     if reading.unread:
         raise reading.unread[0].error
     changes = diff_lock(workspace, reading, present).flows

@@ -17,6 +17,7 @@ from pathlib import Path
 from govflow.errors import FlowNotFound, GovflowError, SourceError, VocabularyError
 from govflow.ir.models import Plan, Step
 from govflow.ir.vocabulary import Vocabulary
+from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.planner import Reader
 from govflow.services.find_files import python_files
 from govflow.sources import WorkingTree, find_root
@@ -55,13 +56,14 @@ class Reading:
     unread: tuple[Unread, ...] = ()
 
 
-def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary) -> Reading:
+def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary, catalogue: Catalogue | None = None) -> Reading:
     """Read the plan of every flow that ``words`` name.
 
     Args:
         words: ``PATH`` or ``PATH:FLOW``; in a folder every Python file is looked at.
         base: the folder that names are relative to.
         vocabulary: what actions and providers there are.
+        catalogue: what calls do; by default what ships.
 
     Raises:
         SourceError: a path is not there, or a file that was named cannot be read.
@@ -71,7 +73,7 @@ def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary) -> Read
     targets = tuple(parse_target(word) for word in words)
     flows: dict[str, FlowPlan] = {}
     unread: list[Unread] = []
-    readers = Readers()
+    readers = Readers(catalogue)
     for target in targets:
         for file in python_files(target.path):
             try:
@@ -131,10 +133,12 @@ class Readers:
     """A reader for each repository that files are found in; what one flow has read, the next does not read again.
 
     Args:
+        catalogue: what calls do; by default what ships.
         otherwise: the root of files above which nothing marks a repository; by default each one's folder.
     """
 
-    def __init__(self, otherwise: Path | None = None) -> None:
+    def __init__(self, catalogue: Catalogue | None = None, *, otherwise: Path | None = None) -> None:
+        self._catalogue = catalogue
         self._otherwise = otherwise
         self._roots: dict[Path, Path] = {}  # of folders
         self._of_root: dict[Path, Reader] = {}
@@ -152,7 +156,7 @@ class Readers:
             root = self._roots[file.parent] = find_root(file, self._otherwise)
         reader = self._of_root.get(root)
         if reader is None:
-            reader = self._of_root[root] = Reader(WorkingTree(root))
+            reader = self._of_root[root] = Reader(WorkingTree(root), self._catalogue)
         return flows_of(reader, name_of(file, root), name_of(file, base), function)
 
 

@@ -82,7 +82,7 @@ def scan_repository(
     unread: dict[str, Unread] = {}
     done = 0
     for target, found in searched:
-        readers = Readers(otherwise=target.path if target.path.is_dir() else None)
+        readers = Readers(workspace.catalogue, otherwise=target.path if target.path.is_dir() else None)
         for file in found.files:
             for read in _read(workspace, readers, file, target, base):
                 if isinstance(read, Unread):

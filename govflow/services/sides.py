@@ -31,7 +31,7 @@ def read_tree(workspace: Workspace, words: Sequence[str]) -> Reading:
     """
     base = lock_folder(workspace)
     try:
-        return read_flows(words, base, workspace.vocabulary)
+        return read_flows(words, base, workspace.vocabulary, workspace.catalogue)
     except SourceError as error:
         targets = tuple(parse_target(word) for word in words)
         if len(words) > 1:
@@ -104,7 +104,7 @@ def side_of_revision(workspace: Workspace, revision: Revision, words: Sequence[s
                 text = revision.read(file) or ""
                 if "flow" in text and len(text) <= _MOST:
                     root = revision.root_of(file)
-                    reader = readers.setdefault(root, Reader(revision.subtree(root)))
+                    reader = readers.setdefault(root, Reader(revision.subtree(root), workspace.catalogue))
                     local = file.removeprefix(f"{root}/") if root else file
                     plans |= {f.name: f.plan for f in flows_of(reader, local, name, function)}
             except FlowNotFound:

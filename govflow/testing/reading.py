@@ -31,7 +31,7 @@ def read_plan(
     """
     with chdir(root):
         workspace = open_project(environment, policy)
-        flows = read_flows([os.fspath(target)], lock_folder(workspace), workspace.vocabulary).flows
+        flows = read_flows([os.fspath(target)], lock_folder(workspace), workspace.vocabulary, workspace.catalogue).flows
         if len(flows) != 1:
             names = ", ".join(flow.name for flow in flows)
             raise FlowNotFound(

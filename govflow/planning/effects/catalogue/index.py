@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from govflow.planning.effects.catalogue.entries import Call, Document, ObjectType
 
-_Entry = TypeVar("_Entry", Call, ObjectType)
+_Entry = TypeVar("_Entry")
 
 
 class Callee(NamedTuple):
@@ -60,8 +60,7 @@ class Names(Generic[_Entry]):
         if "*" not in callee.name and "?" not in callee.name:
             self.exact[callee] = entry
             return
-        made: _Glob[_Entry] = _Glob.of(callee, entry)
-        rooted = [*self.globs.get(callee.root, ()), made]
+        rooted = (*self.globs.get(callee.root, ()), _Glob.of(callee, entry))
         self.globs[callee.root] = tuple(sorted(rooted, key=lambda glob: glob.rank))  # among equals the first written
 
     def find(self, callee: Callee) -> Match[_Entry] | None:
