@@ -11,7 +11,7 @@ from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.recording import after_function
-from govflow.planning.effects.strength import judged
+from govflow.planning.effects.strength import Models
 from govflow.planning.machine import Machine
 from govflow.planning.options import Hook, Options
 from govflow.planning.recorder import Recorder, position_of
@@ -112,7 +112,7 @@ def _hook_step(machine: Machine, value: Value, step_id: str, callee: str, where:
             ),
         )
     defaults = ("task:execute", "python", f"hook://{where}")
-    done = judged(Options(), defaults, machine.hook_deeds.get(_key(value), Deeds()), {})
+    done = Models().judged(Options(), defaults, machine.hook_deeds.get(_key(value), Deeds()))
     return Step(
         step_id=step_id,
         kind=StepKind.UNRESOLVED if hidden else StepKind.HOOK,

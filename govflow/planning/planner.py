@@ -29,7 +29,7 @@ from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.findings import effect_findings
 from govflow.planning.effects.lookups import Lookups
 from govflow.planning.effects.received import received
-from govflow.planning.effects.strength import judged
+from govflow.planning.effects.strength import Models
 from govflow.planning.hooks import follow_hooks, hook_steps
 from govflow.planning.imports import imported_modules
 from govflow.planning.machine import Frame, Machine, UsedFunction
@@ -407,7 +407,7 @@ class _Planning:
 
     def _body(self, code: str, deeds: Deeds) -> Step:
         options, (_, where) = self.flow.options, described(self.machine, self.fn)
-        done = judged(options, ("flow:execute", "prefect", f"flow://{where}"), deeds, {})
+        done = Models().judged(options, ("flow:execute", "prefect", f"flow://{where}"), deeds)
         return Step(
             step_id=self.fn.qualname,
             kind=StepKind.BODY,

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from govflow.ir.execution import Hints
-from govflow.ir.models import CallSite, Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
+from govflow.ir.models import Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
 from govflow.planning.effects.deeds import Deeds
-from govflow.planning.effects.strength import judged, site_of
+from govflow.planning.effects.strength import Models
 from govflow.planning.options import Options
 from govflow.planning.values import NO_DEPS, Deps, TaskValue
 
@@ -164,14 +164,14 @@ class Recorder:
         """Number the calls of each scope and build the models, in source order."""
         steps: list[Step] = []
         order: dict[int, int] = {}
-        sites: dict[Site, CallSite] = {}
+        models = Models()
         stack = [(self.root, self.root.label)]
         while stack:
             place, name = stack.pop()
             if place.draft is not None:
                 place.draft.step_id = name
                 order[place.draft.number] = len(steps)
-                steps.append(_step(place.draft, place.sites, sites))
+                steps.append(_step(place.draft, place.sites, models))
             stack.extend(reversed(list(_numbered(place, name))))
         ranked = sorted(self.edges, key=lambda edge: (order[edge[0]], order[edge[1]], edge[2].value))
         edges = [
@@ -189,9 +189,9 @@ def _numbered(place: Place, name: str) -> Iterator[tuple[Place, str]]:
         yield child, f"{name}/{child.label}#{counts[child.label]}"
 
 
-def _step(draft: Draft, places: tuple[Site, ...], known: dict[Site, CallSite]) -> Step:
+def _step(draft: Draft, places: tuple[Site, ...], models: Models) -> Step:
     options = draft.options
-    done = judged(options, draft.defaults, draft.deeds, known)
+    done = models.judged(options, draft.defaults, draft.deeds)
     return Step(
         step_id=draft.step_id,
         kind=draft.kind,
@@ -211,7 +211,7 @@ def _step(draft: Draft, places: tuple[Site, ...], known: dict[Site, CallSite]) -
         unseen=done.unseen,
         code=draft.code,
         reason=draft.reason,
-        sites=tuple(site_of(place, known) for place in places),
+        sites=tuple(models.site(place) for place in places),
     )
 
 

@@ -20,7 +20,8 @@ _REFERENCES: Final = frozenset(
 def secrets_of_step(step: Step) -> list[str]:
     """The names of what is given to a step, or ``resource``, that seem to hold a secret. Values are never returned."""
     found = [name for name, value in step.constants.items() if _tells(name, value)]
-    return [*found, "resource"] if _tells("", step.resource) else found
+    # A resource `secret://name` says where a secret is.
+    return [*found, "resource"] if _tells("", step.resource.removeprefix("secret://")) else found
 
 
 def secrets_of_flow(plan: Plan) -> list[str]:

@@ -28,51 +28,64 @@ class Judged(NamedTuple):
     unseen: tuple[str, ...]
 
 
-def judged(options: Options, defaults: tuple[str, str, str], deeds: Deeds, sites: dict[Site, CallSite]) -> Judged:
-    """Action, provider and resource: declared, else of the strongest effect, else these defaults."""
-    effects = ranked(deeds, sites) if deeds.found else ()
-    action, provider, resource = defaults
-    if effects and options.action is None:
-        action, provider, resource = effects[0].action, effects[0].provider, effects[0].resource
-    return Judged(
-        options.action or action,
-        options.provider or provider,
-        options.resource or resource,
-        options.action is not None,
-        effects,
-        told(deeds.unseen) if deeds.unseen else (),
-    )
+class Models:
+    """Sites and effects as the model has them, each made once for a plan."""
 
+    def __init__(self) -> None:
+        self._sites: dict[Site, CallSite] = {}
+        self._effects: dict[tuple[tuple[Deed, Site], ...], tuple[Effect, ...]] = {}
 
-def ranked(deeds: Deeds, sites: dict[Site, CallSite]) -> tuple[Effect, ...]:
-    """Effects, each once, the strongest first; among equals in the order of the source."""
-    distinct: dict[tuple[str, str, str, bool], tuple[Deed, Site]] = {}
-    for deed, site in deeds.found.items():
-        distinct.setdefault(deed[:4], (deed, site))
-    ordered = sorted(distinct.values(), key=lambda item: -tier_of(*item[0][:4]))
-    return tuple(
-        Effect(
+    def judged(self, options: Options, defaults: tuple[str, str, str], deeds: Deeds) -> Judged:
+        """Action, provider and resource: declared, else of the strongest effect, else these defaults."""
+        effects = self.ranked(deeds) if deeds.found else ()
+        action, provider, resource = defaults
+        if effects and options.action is None:
+            action, provider, resource = effects[0].action, effects[0].provider, effects[0].resource
+        return Judged(
+            options.action or action,
+            options.provider or provider,
+            options.resource or resource,
+            options.action is not None,
+            effects,
+            told(deeds.unseen) if deeds.unseen else (),
+        )
+
+    def ranked(self, deeds: Deeds) -> tuple[Effect, ...]:
+        """Effects, each once, the strongest first; among equals in the order of the source."""
+        key = tuple(deeds.found.items())
+        known = self._effects.get(key)
+        if known is None:
+            distinct: dict[tuple[str, str, str, bool], tuple[Deed, Site]] = {}
+            for deed, site in key:
+                distinct.setdefault(deed[:4], (deed, site))
+            ordered = sorted(distinct.values(), key=lambda item: -tier_of(*item[0][:4]))
+            known = self._effects[key] = tuple(self._effect(deed, site) for deed, site in ordered)
+        return known
+
+    def _effect(self, deed: Deed, site: Site) -> Effect:
+        return Effect(
             action=deed.action,
             provider=deed.provider,
             resource=deed.resource,
             unbounded=deed.unbounded,
             detail=deed.detail,
-            site=site_of(site, sites),
+            site=self.site(site),
         )
-        for deed, site in ordered
-    )
 
-
-def site_of(site: Site, known: dict[Site, CallSite]) -> CallSite:
-    """A site as the model has it; each is made once."""
-    found = known.get(site)
-    if found is None:
-        line, column, end_line, end_column = site.position
-        found = CallSite(
-            file=site.file, function=site.function, line=line, column=column, end_line=end_line, end_column=end_column
-        )
-        known[site] = found
-    return found
+    def site(self, site: Site) -> CallSite:
+        """A site as the model has it."""
+        found = self._sites.get(site)
+        if found is None:
+            line, column, end_line, end_column = site.position
+            found = self._sites[site] = CallSite(
+                file=site.file,
+                function=site.function,
+                line=line,
+                column=column,
+                end_line=end_line,
+                end_column=end_column,
+            )
+        return found
 
 
 @lru_cache(maxsize=8192)
