@@ -24,8 +24,8 @@ from govflow.services.diff_plans import Comparison, Side, diff_sides
 from govflow.services.find_drift import find_drift
 from govflow.services.find_in_flow import find_in_flow
 from govflow.services.findings import CheckFinding
-from govflow.services.plan_flows import FlowPlan, Reading
-from govflow.services.sides import inside, side_of_lock, side_of_revision
+from govflow.services.plan_flows import FlowPlan
+from govflow.services.sides import inside, side_of_revision
 from govflow.services.workspace import Workspace, workspace_with
 from govflow.sources.revision import Revision, merge_base, top_of
 
@@ -43,9 +43,8 @@ class Base:
     locked: bool  # it is the lock file
 
 
-def base_of_lock(workspace: Workspace, lock: Lock, reading: Reading) -> Base:
+def base_of_lock(workspace: Workspace, side: Side) -> Base:
     """The lock file as a base: what is wrong with the plans that it holds."""
-    side = side_of_lock(workspace, lock, reading)
     # Those that did not change are not judged twice: `Novelty` takes all of their findings as old.
     return Base(workspace.settings.lock.name, side, (), True)
 

@@ -16,13 +16,13 @@ from typing import Any
 from govflow.errors import FlowNotFound
 from govflow.services.baseline import Baseline
 from govflow.services.check_base import Novelty, base_of_lock, base_of_revision
-from govflow.services.diff_plans import Comparison, FlowDiff, diff_sides
+from govflow.services.diff_plans import Comparison, FlowDiff, Side, diff_sides
 from govflow.services.find_drift import find_drift, find_raised_tiers
 from govflow.services.find_in_flow import find_in_flow
 from govflow.services.findings import CheckFinding, Level, numbered
 from govflow.services.lock_file import lock_folder, present_lock
-from govflow.services.plan_flows import Reading, parse_target
-from govflow.services.sides import covers, diff_lock, read_tree, side_of_tree, unreadable
+from govflow.services.plan_flows import FlowPlan, Reading, parse_target
+from govflow.services.sides import covers, read_tree, side_of_lock, side_of_tree
 from govflow.services.source_lines import SourceLines, located
 from govflow.services.workspace import Workspace
 
@@ -121,10 +121,11 @@ def check_plans(
     """
     lock = present_lock(workspace)
     reading = _reading(workspace, words, [*lock.flows])
-    drift = diff_lock(workspace, reading, lock)
-    compared = base_of_revision(workspace, base, words) if base else base_of_lock(workspace, lock, reading)
-    changes = drift if compared.locked else diff_sides(workspace, compared.side, side_of_tree(reading))
-    found = numbered(_findings(workspace, reading, drift, changes))
+    side, locked = side_of_tree(reading), side_of_lock(workspace, lock, reading)
+    drift = diff_sides(workspace, locked, side)
+    compared = base_of_revision(workspace, base, words) if base else base_of_lock(workspace, locked)
+    changes = drift if compared.locked else diff_sides(workspace, compared.side, side)
+    found = numbered(_findings(workspace, side, drift, changes))
     new = found if everything else Novelty(workspace, compared, changes).new(found)
     held = baseline.fingerprints if baseline is not None else frozenset()
     accepted = [one for one in found if one.fingerprint in held]
@@ -134,7 +135,7 @@ def check_plans(
     by_name = {change.name: change for change in (*drift.flows, *changes.flows)}
     return CheckReport(
         findings=tuple(sorted(located(chosen, SourceLines(lock_folder(workspace))), key=_order)),
-        flows=tuple(_checked(by_name[flow.name]) for flow in reading.flows),
+        flows=tuple(_checked(by_name[name]) for name in side.plans),
         changes=changes.flows,
         drift=drift.flows,
         base=compared.name,
@@ -159,13 +160,13 @@ def _reading(workspace: Workspace, words: Sequence[str], locked: Sequence[str]) 
         return nothing
 
 
-def _findings(workspace: Workspace, reading: Reading, drift: Comparison, changes: Comparison) -> Iterator[CheckFinding]:
-    yield from unreadable(reading.unread)
+def _findings(workspace: Workspace, side: Side, drift: Comparison, changes: Comparison) -> Iterator[CheckFinding]:
+    yield from side.unread
     yield from find_drift(drift.flows)
     yield from find_raised_tiers(changes.flows)
     said: set[str] = set()
-    for flow in reading.flows:
-        for finding in find_in_flow(workspace, flow):
+    for name, plan in side.plans.items():
+        for finding in find_in_flow(workspace, FlowPlan(name, plan)):
             if finding.code != "GF205" or finding.key not in said:
                 yield finding
             if finding.code == "GF205":

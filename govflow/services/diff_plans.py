@@ -151,12 +151,12 @@ def diff_sides(workspace: Workspace, before: Side, after: Side) -> Comparison:
     was = match_flows(before.plans, after.plans)
     taken = set(was.values())
     # A flow is not gone when its file could not be read.
-    unread = {finding.file for finding in (*before.unread, *after.unread)}
+    unread = {name for finding in (*before.unread, *after.unread) for name in (finding.flow, finding.file)}
     names = sorted({*after.plans, *(name for name in before.plans if name not in taken)})
     flows = [
         _compare(workspace, name, was.get(name), before, after)
         for name in names
-        if (name in before.plans and name in after.plans) or name.rpartition(":")[0] not in unread
+        if (name in before.plans and name in after.plans) or unread.isdisjoint((name, name.rpartition(":")[0]))
     ]
     return Comparison(tuple(flows), (*before.unread, *after.unread))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from govflow.errors import FlowNotFound, GovflowError, SourceError
+from govflow.errors import CanonicalError, FlowNotFound, GovflowError, SourceError
+from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import Lock
 from govflow.ir.models import Plan
 from govflow.planning.planner import Reader
@@ -45,8 +47,19 @@ def read_tree(workspace: Workspace, words: Sequence[str]) -> Reading:
 
 
 def side_of_tree(reading: Reading) -> Side:
-    """What was read, as a side."""
-    return Side({flow.name: flow.plan for flow in reading.flows}, tuple(unreadable(reading.unread)))
+    """What was read, as a side. A plan that has no hash counts as not read: nothing can be said of it."""
+    return _hashed({flow.name: flow.plan for flow in reading.flows}, unreadable(reading.unread))
+
+
+def _hashed(plans: Mapping[str, Plan], unread: list[CheckFinding], where: str = "") -> Side:
+    hashes: dict[str, str] = {}
+    for name, plan in plans.items():
+        try:
+            hashes[name] = plan_hash(plan)
+        except CanonicalError as error:
+            found = unreadable_file(name.rpartition(":")[0], error, where)
+            unread.append(replace(found, flow=name, key=f"{error.code} {name}"))
+    return Side({name: plan for name, plan in plans.items() if name in hashes}, tuple(unread), hashes)
 
 
 def unreadable(unread: Iterable[Unread]) -> list[CheckFinding]:
@@ -57,7 +70,16 @@ def unreadable(unread: Iterable[Unread]) -> list[CheckFinding]:
 def unreadable_file(file: str, error: GovflowError, where: str = "") -> CheckFinding:
     """The finding of one file. ``where`` says which revision it stands in."""
     at = f" (at {where})" if where else ""
-    return CheckFinding("GF303", file, f"{error.message}{at}", error.mend, file=file, key=error.code)
+    line = error.details.get("line")
+    return CheckFinding(
+        "GF303",
+        file,
+        f"{error.message}{at}",
+        error.mend,
+        file=file,
+        line=line if isinstance(line, int) else None,
+        key=error.code,
+    )
 
 
 def side_of_lock(workspace: Workspace, lock: Lock, reading: Reading) -> Side:
@@ -111,7 +133,7 @@ def side_of_revision(workspace: Workspace, revision: Revision, words: Sequence[s
                 continue
             except SourceError as error:
                 unread[name] = unreadable_file(name, error, revision.name)
-    return Side(plans, tuple(unread[name] for name in sorted(unread)))
+    return _hashed(plans, [unread[name] for name in sorted(unread)], revision.name)
 
 
 def diff_lock(workspace: Workspace, reading: Reading, lock: Lock) -> Comparison:

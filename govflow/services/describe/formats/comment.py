@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MARK: Final = "<!-- govflow check -->"
 _MOST: Final = 100  # findings in the table
+_MOST_ASKED: Final = 20
 _LONGEST: Final = 60_000  # characters; a comment on GitHub holds 65,536
 _SIGNS: Final = {"error": "❌ error", "warning": "⚠️ warning", "note": "note"}
 
@@ -50,26 +51,36 @@ def _table(report: CheckReport) -> list[str]:
     if not report.findings:
         return []
     lines = ["", "| | rule | where | finding | mend |", "| --- | --- | --- | --- | --- |"]
-    lines += [
-        f"| {_SIGNS[str(finding.level)]} | {finding.code} {finding.rule.name} | {code(place(finding), cell=True)} "
-        f"| {prose(finding.message, 400)} | {prose(finding.mend, 400) or '-'} |"
-        for finding in report.findings[:_MOST]
-    ]
-    if len(report.findings) > _MOST:
-        lines += ["", f"{len(report.findings) - _MOST} more findings are not shown."]
+    room, shown = _LONGEST // 2, 0
+    for finding in report.findings[:_MOST]:
+        row = (
+            f"| {_SIGNS[str(finding.level)]} | {finding.code} {finding.rule.name} "
+            f"| {code(place(finding), cell=True, limit=200)} "
+            f"| {prose(finding.message, 400)} | {prose(finding.mend, 400) or '-'} |"
+        )
+        room -= len(row)
+        if room < 0:
+            break
+        lines.append(row)
+        shown += 1
+    if shown < len(report.findings):
+        lines += ["", f"{len(report.findings) - shown} more findings are not shown."]
     return lines
 
 
 def _asks(report: CheckReport) -> list[str]:
     """Who would have to approve what the change does."""
-    asked = [(change.name, delta) for change in report.changes for delta in change.deltas if delta.asks is not None]
+    asked = [delta for change in report.changes for delta in change.deltas if delta.asks is not None]
     if not asked:
         return []
     lines = ["", "**Who would have to approve:**", ""]
-    for _, delta in asked[:_MOST]:
+    for delta in asked[:_MOST_ASKED]:
         assert delta.asks is not None
         people = f" ({', '.join(delta.asks.people)})" if delta.asks.people else ""
-        lines.append(f"- {code(delta.step_id)}, tier {delta.tier[1]}: {prose(delta.asks.words + people)}")
+        words = prose(delta.asks.words + people, 200)
+        lines.append(f"- {code(delta.step_id, limit=100)}, tier {delta.tier[1]}: {words}")
+    if len(asked) > _MOST_ASKED:
+        lines.append(f"- and for {len(asked) - _MOST_ASKED} more steps")
     return lines
 
 

@@ -37,6 +37,7 @@ def render(report: CheckReport) -> str:
                 "fullName": "govflow check",
                 "version": __version__,
                 "semanticVersion": __version__,
+                "informationUri": f"pkg:pypi/govflow@{__version__}",  # the package: there is no page to lead to
                 "rules": [_rule(rule) for rule in RULES.values()],
             }
         },
