@@ -58,6 +58,7 @@ from govflow.planning.values import (
 from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, STORING
 
 _DEEPEST = 40  # helpers inside helpers
+_DEEPEST_AGAIN = 6  # where a body that calls itself is read once more
 _MOST_INLINED = 60_000
 _MOST_INLINED_AT_IMPORT = 3_000
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
@@ -236,6 +237,7 @@ def inline(
     running = machine.active.get(key)
     if running is not None:
         running.recursed = True
+        running.inner.append(given)
         if own is not None:
             running.again.append(own)
         return Data(given.deps() | frozenset(_numbers_below(running.place)))
@@ -258,9 +260,12 @@ def inline(
     if machine.frame.place is not None:
         label = machine.label(function)
         frame.place = place or machine.frame.place.child(("helper",), label, machine.site(node))
-    for name, value in received(machine, function, fill_parameters(function, given)).items():
+    bound = received(machine, function, fill_parameters(function, given))
+    for name, value in bound.items():
         frame.scope.bind(name, value)
     result = _read_body(machine, function, frame, key)
+    if frame.inner and frame.place is not None and len(machine.active) < _DEEPEST_AGAIN:
+        result = join((result, _read_again(machine, function, frame, bound)))
     for deeds in (machine.frame.deeds if own is None else own, *frame.again):
         deeds.absorb(frame.deeds)
     if memo and (recorder is None or recorder.touched == touched) and not holds_callable(result):
@@ -307,6 +312,20 @@ def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> 
         swallows = not isinstance(function.node, ast.Lambda) and yield_is_caught(function.node.body)
         return Container([join(frame.yields)], exact=False, swallows=swallows)
     return join(frame.returns) if frame.returns else NONE
+
+
+def _read_again(machine: Machine, function: Function, frame: Frame, bound: dict[str, Value]) -> Value | None:
+    """A body that calls itself is read once more, with what it gave itself, if that says anything new."""
+    given = [fill_parameters(function, one) for one in frame.inner]
+    wider = {name: join((value, *(one.get(name) for one in given))) for name, value in bound.items()}
+    if all(deps_of(wider[name]) <= deps_of(value) for name, value in bound.items()):
+        return None
+    second = Frame(function.module, function.qualname, Scope(function.scope), frame.place)
+    for name, value in wider.items():
+        second.scope.bind(name, value)
+    result = _read_body(machine, function, second, id(function.node))
+    frame.deeds.absorb(second.deeds)
+    return result
 
 
 def _numbers_below(place: Place | None) -> list[int]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from govflow.errors import SourceError
-from govflow.planning.machine import Machine
+from govflow.planning.machine import DEEPEST, Machine
 from govflow.planning.modules import SourceModule, is_main_guard, top_level
 from govflow.planning.normal_form import is_text
 from govflow.planning.values import FlowValue, ModuleRef, TaskValue
@@ -64,6 +65,17 @@ def active_statements(machine: Machine, module: SourceModule) -> list[ast.stmt]:
     """Top-level statements that may change what a name that they do not bind stands for."""
     check = _Check(machine, module)
     return [statement for statement in module.tree.body if check.acts(statement)]
+
+
+def read_active_modules(machine: Machine, path: str) -> None:
+    """Read the top level of every module that importing a file imports and that may put something into another.
+
+    A task that registers itself in a list or dict is there although nobody looks its module up.
+    """
+    for module in imported_modules(machine, (path,)):
+        if module.path != path and machine.depth < DEEPEST and active_statements(machine, module):
+            with suppress(SourceError):
+                machine.module_scope(module.path)
 
 
 class _Check:

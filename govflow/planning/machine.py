@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from govflow.errors import SourceError
 from govflow.ir.models import EdgeKind, Finding, StepKind
+from govflow.planning.arguments import Arguments
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import Echoes
 from govflow.planning.effects.lookups import Lookups
@@ -71,6 +72,7 @@ class Frame:
     recursed: bool = False
     deeds: Deeds = field(default_factory=Deeds)  # what it does to the world
     again: list[Deeds] = field(default_factory=list)  # of steps that call it while it is read
+    inner: list[Arguments] = field(default_factory=list)  # what calls of itself inside it give
 
 
 @dataclass(frozen=True)

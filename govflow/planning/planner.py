@@ -31,7 +31,7 @@ from govflow.planning.effects.lookups import Lookups
 from govflow.planning.effects.received import received
 from govflow.planning.effects.strength import Models
 from govflow.planning.hooks import follow_hooks, hook_steps
-from govflow.planning.imports import imported_modules
+from govflow.planning.imports import imported_modules, read_active_modules
 from govflow.planning.machine import Frame, Machine, UsedFunction
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.normal_form import parameters
@@ -272,6 +272,7 @@ class _Session:
         machine.flow_path = path
         machine.bodies = Bodies(machine)
         machine.module_scope(path)
+        read_active_modules(machine, path)
         return machine
 
     def plan(self, machine: Machine, flow: FlowValue) -> tuple[Plan, tuple[UsedFunction, ...]]:
