@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from govflow.approval import ApprovalRule, RequestState, Vote, VoteDecision
 from govflow.ir.diff import diff
-from govflow.ir.models import FlowParameter, Plan, Step
+from govflow.ir.models import Effect, FlowParameter, Plan, Step
 from govflow.services.describe import (
     diff_markdown,
     diff_text,
@@ -253,3 +253,41 @@ def test_one_person_of_anyone() -> None:
 
 def test_label_keeps_plain_words() -> None:
     assert label("load_flights 1") == "load_flights 1"
+
+
+def doing() -> Plan:
+    read = Effect(action="data:read", provider="postgres", resource="pg://app:gnomon@db/orders")
+    purge = Effect(action="data:delete", provider="postgres", resource="dataset://orders", unbounded=True)
+    own = {"action": "data:delete", "provider": "postgres", "resource": "dataset://orders"}
+    return plan().model_copy(
+        update={
+            "steps": (
+                step("work#1", **own, effects=(purge, read)),
+                step("calm#1", action="data:read", provider="duckdb", resource="x", effects=(), declared=True),
+                step("blind#1", unseen=tuple(f"acme.call_{n}" for n in range(12))),
+            ),
+            "edges": (),
+        }
+    )
+
+
+def test_a_plan_shows_every_effect_and_what_nobody_knows() -> None:
+    made = doing()
+    text, page = plan_text("a:b", made, assessed(made)), html_of(plan_markdown("a:b", made, assessed(made)))
+    for said in (
+        "data:delete postgres dataset://orders (every row)",
+        "data:read postgres pg://app:***@db/orders",
+        "not known: acme.call_0, ",
+        "acme.call_9 and 2 more",
+    ):
+        assert said in text
+        assert said in page.replace("\u200b", "")
+    row, calm, blind = plan_json("a:b", made, assessed(made))["steps"]
+    assert [one["action"] for one in row["effects"]] == ["data:delete", "data:read"]
+    assert [one["unbounded"] for one in row["effects"]] == [True, False]
+    assert "gnomon" not in json.dumps(row)
+    assert (calm["declared"], calm["effects"], len(blind["unseen"])) == (True, [], 12)
+
+
+def test_a_plan_whose_rows_say_all_has_no_more_to_say() -> None:
+    assert "also:" not in plan_text("etl.py:etl", plan(), assessed(plan()))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from govflow.governor.assess import Assessment, StepAssessment
 from govflow.ir.hashing import plan_hash, step_hashes
 from govflow.ir.models import EdgeKind, FlowParameter, Plan, Step, Tier
+from govflow.services.describe.effects import beside_the_row, effect_json
 from govflow.services.describe.escape import code, label, plain, prose, table
 from govflow.services.plan_files import masked_plan
 from govflow.telemetry import redact, redact_text
@@ -40,6 +41,9 @@ def plan_rows(plan: Plan, assessment: Assessment) -> list[dict[str, Any]]:
             "after": sorted(after[step.step_id], key=lambda edge: (edge["step_id"], edge["kind"])),
             **_judged(assessment.steps[step.step_id]),
             "reason": step.reason,
+            "declared": step.declared,
+            "effects": [effect_json(effect) for effect in step.effects],
+            "unseen": list(step.unseen),
             "step_hash": hashes[step.step_id],
             "line": step.sites[-1].line if step.sites else None,
             "file": step.sites[-1].file if step.sites else None,
@@ -88,6 +92,9 @@ def plan_text(name: str, plan: Plan, assessment: Assessment) -> str:
         for row in plan_rows(plan, assessment)
     ]
     lines += table([heading, *rows])
+    also = [(step, list(beside_the_row(step))) for step in plan.steps]
+    if any(said for _, said in also):
+        lines += ["", "also:", *table([[plain(step.step_id), line] for step, said in also for line in said])]
     why = [line for step in plan.steps for line in _why(step, assessment.steps[step.step_id])]
     if why:
         lines += ["", "why:", *(f"  {plain(line)}" for line in why)]
@@ -119,6 +126,10 @@ def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
             after,
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    also = [(step, list(beside_the_row(step))) for step in plan.steps]
+    if any(said for _, said in also):
+        said = [f"- {code(step.step_id)}: {'; '.join(map(prose, lines_))}" for step, lines_ in also if lines_]
+        lines += ["", "Also:", "", *said]
     why = [line for step in plan.steps for line in _why(step, assessment.steps[step.step_id])]
     if why:
         lines += ["", "Why:", "", *(f"- {prose(line)}" for line in why)]

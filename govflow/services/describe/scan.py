@@ -8,6 +8,7 @@ from typing import Any, Final
 from govflow import __version__
 from govflow.ir.models import Step, StepKind, Tier
 from govflow.services.deeds import Deed, knows_nothing
+from govflow.services.describe.effects import unseen_words, words
 from govflow.services.describe.escape import code, plain, prose, table
 from govflow.services.describe.plans import TIER_NAMES, plan_json
 from govflow.services.scan_repository import Scan, ScannedFlow
@@ -133,9 +134,9 @@ def _unknown(summary: ScanSummary) -> Iterator[str]:
             f" and {more} more" if more > 0 else ""
         )
     if summary.blind:
-        yield f"{_number(summary.blind, 'task')}: nothing found, and such code is called"
+        yield f"{_number(summary.blind, 'task')} or hooks: nothing found, and such code is called"
     if summary.silent:
-        yield f"{_number(summary.silent, 'task')}: nothing found, and every call is known or of the task's own code"
+        yield f"{_number(summary.silent, 'task')} or hooks: nothing found, and all that they call is known"
     if summary.blind or summary.silent:
         yield NOT_HARMLESS
 
@@ -195,19 +196,12 @@ def _said(flow: ScannedFlow, step: Step) -> Iterator[str]:
     if knows_nothing(step) and not step.unseen:
         yield "nothing found"
     if step.unseen:
-        names = ", ".join(plain(name) for name in step.unseen[:_SOME])
-        more = len(step.unseen) - _SOME
-        yield f"not known: {names}" + (f" and {more} more" if more > 0 else "")
+        yield unseen_words(step)
 
 
 def deed_words(deed: Deed) -> str:
     """One thing that a step does, on one line."""
-    words = [f"{plain(deed.action)} {plain(deed.provider)} {plain(deed.resource, _LIMIT)}"]
-    if deed.unbounded:
-        words.append("(every row)")
-    if deed.declared:
-        words.append("(declared)")
-    return " ".join(words)
+    return words(deed.action, deed.provider, deed.resource, unbounded=deed.unbounded, declared=deed.declared)
 
 
 def _notes(flow: ScannedFlow) -> Iterator[str]:

@@ -45,14 +45,14 @@ def _cluster(number: int, drawing: Drawing) -> Iterator[str]:
 
 
 def _attributes(box: Box) -> str:
-    tag = "" if box.runs == "one" else f" ({box.runs})"
+    tag = f" ({box.tag})" if box.tag else ""
     given = {
         "label": quoted(f"[{box.tier}] {box.title}{tag}", box.does, box.to),
         "tooltip": quoted(*box.more),
         "fillcolor": f'"{_FILLS[box.tier]}"',
         "color": f'"{_LINES[box.tier]}"',
     }
-    if box.runs == "many":
+    if box.tag == "many":
         given["peripheries"] = "2"
     if box.known != "yes":
         given["fillcolor"] = '"#f3f4f6"'

@@ -26,7 +26,7 @@ class Box:
     to: str
     tier: int
     known: str  # ``yes``; ``no``: nothing was declared and nothing found; ``unread``: the call could not be read
-    runs: str  # one, optional, many
+    tag: str  # what it is besides a task that runs once: optional, many, hook, flow body
     more: tuple[str, ...] = ()  # everything else that is known, a line each
 
 
@@ -129,7 +129,7 @@ def _box(number: int, step: Step, judged: StepAssessment) -> Box:
         to=plain(to, _LONGEST),
         tier=int(judged.tier),
         known=known,
-        runs=step.multiplicity.value,
+        tag=_tag(step),
         more=tuple(plain(line, _LONGEST) for line in _more(step, judged)),
     )
 
@@ -137,7 +137,14 @@ def _box(number: int, step: Step, judged: StepAssessment) -> Box:
 def _short(step: Step) -> str:
     """The last part of a step's id: the callee, without its file, and its number from the second one on."""
     last = step.step_id.rpartition("/")[2]
-    return plain((last.rpartition(":")[2] or last).removesuffix("#1"), _LONGEST)
+    name = (last.rpartition(":")[2] or last).removesuffix("#1")
+    return plain(name.rpartition(".")[2] if step.kind is StepKind.HOOK else name, _LONGEST)
+
+
+def _tag(step: Step) -> str:
+    if step.kind in (StepKind.BODY, StepKind.HOOK):
+        return "flow body" if step.kind is StepKind.BODY else "hook"
+    return "" if step.multiplicity is Multiplicity.ONE else step.multiplicity.value
 
 
 def _more(step: Step, judged: StepAssessment) -> Iterator[str]:

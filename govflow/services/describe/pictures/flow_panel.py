@@ -61,7 +61,7 @@ def panel_svg(made: Panel, x: float, y: float) -> str:
 
 
 def _needed(one: Box) -> float:
-    tag = _TAG if one.runs != "one" else 0
+    tag = _TAG if one.tag else 0
     return 48 + max(width(one.title) * LETTER + tag, max(width(one.does), width(one.to)) * SMALL)
 
 
@@ -109,7 +109,7 @@ def _path(made: Panel, route: Route) -> str:
 def _step(one: Box, x: float, y: float, wide: float) -> str:
     unread = one.known == "unread"
     look = str(one.tier) if one.known == "yes" or one.tier else UNKNOWN
-    tag = "" if one.runs == "one" else one.runs
+    tag = one.tag
     room = wide - 46
     parts = [
         element("title", {}, text("\n".join(one.more))),

@@ -32,8 +32,8 @@ def plans_mermaid(drawings: Sequence[Drawing]) -> str:
 
 
 def _box(number: int, box: Box) -> str:
-    tag = "" if box.runs == "one" else f" {box.runs}"
+    tag = f" {box.tag}" if box.tag else ""
     rows = [f"{box.tier} {label(box.title)}{tag}", *(label(row) for row in (box.does, box.to) if row)]
-    brackets = "[[{}]]" if box.runs == "many" else "[{}]"
+    brackets = "[[{}]]" if box.tag == "many" else "[{}]"
     said = '"' + "<br/>".join(rows) + '"'
     return f"f{number}s{box.number}{brackets.format(said)}:::tier{box.tier}"
