@@ -48,7 +48,7 @@ _TEXT_RULES: Final = (
     (re.compile(rf"(?i)([?&;]{_NAMED}=)[^\s&;'\"]+"), rf"\1{MASK}"),
     (
         re.compile(
-            rf"(?i)(\b{_NAMED}[\"']?\s{{0,3}}[=:]\s{{0,3}})(?!bearer\b|basic\b)(\"[^\"]*\"|'[^']*'|[^\s,;&)}}\]]+)"
+            rf"(?i)(\b{_NAMED}[\"']?\s{{0,3}}[=:](?!//)\s{{0,3}})(?!bearer\b|basic\b)(\"[^\"]*\"|'[^']*'|[^\s,;&)}}\]]+)"
         ),
         rf"\1{MASK}",
     ),

@@ -195,6 +195,7 @@ def test_a_canary_in_text_is_masked(text: str) -> None:
         "sqlite:////home/alice/.govflow/govflow.db",
         "http://127.0.0.1:4200/runs/flow-run/1",
         "alice approved load#1",
+        "secret://api-token is read",
         "the token is unknown",
     ],
 )

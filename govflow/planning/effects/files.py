@@ -9,7 +9,7 @@ from typing import Final
 from govflow.planning.effects.catalogue import Call
 from govflow.planning.effects.deeds import Deed
 from govflow.planning.effects.given import Given
-from govflow.planning.effects.locations import location
+from govflow.planning.effects.locations import is_own_text, location
 from govflow.planning.effects.texts import whole
 
 _TEMPLATE: Final = re.compile(r"file://\{(\w+)\}")
@@ -23,6 +23,8 @@ def read_open(call: Call, given: Given, relative: Callable[[str], str]) -> Itera
     for parts in given.texts(subject) or ((None,),):
         provider, resource = location(parts, relative)
         for action in sorted({action_of(mode) for mode in modes}):
+            if action == "file:read" and is_own_text(parts):
+                continue
             known = call.provider if call.provider and provider == "filesystem" else provider
             yield Deed(action, known, resource, detail=f"{action.partition(':')[2]} {resource}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from typing import Final
@@ -49,12 +50,29 @@ def location(parts: Parts, relative: Callable[[str], str]) -> tuple[str, str]:
     """
     text = shown(parts)
     if text.startswith(TREE):
-        return "filesystem", "file://" + relative(text[1:])
+        return "filesystem", "file://" + _inside(relative(text[1:]))
     scheme = _SCHEME.match(text)
     if scheme is None:
-        return "filesystem", "file://" + clean(text)
+        return "filesystem", "file://" + _inside(clean(text))
     name, provider = _STORES.get(scheme[1].lower(), (scheme[1].lower(), "filesystem"))
     return provider, f"{name}://{without_secrets(text[scheme.end() :])}"
+
+
+def is_own_text(parts: Parts) -> bool:
+    """Whether a path is wholly known and lies beside the code: what is read there is source, and in the digest."""
+    return None not in parts and shown(parts).startswith(TREE)
+
+
+def _inside(path: str) -> str:
+    """A path that climbs out of the folder it starts in leads to a place that is not known: it has no normal form."""
+    segments = path.split("/")
+    if ".." not in segments:
+        return path
+    normal = posixpath.normpath(path)
+    if UNKNOWN not in path and not normal.startswith(".."):
+        return normal
+    last = len(segments) - segments[::-1].index("..")
+    return "/".join([UNKNOWN, *segments[last:]])
 
 
 def without_secrets(rest: str) -> str:

@@ -18,7 +18,7 @@ from govflow.planning.effects.deeds import Deed
 from govflow.planning.effects.files import read_open
 from govflow.planning.effects.given import Given, by_name
 from govflow.planning.effects.http import read_http
-from govflow.planning.effects.locations import clean, location, shown
+from govflow.planning.effects.locations import clean, is_own_text, location, shown
 from govflow.planning.effects.objects import as_object, made_by_call
 from govflow.planning.effects.sql import read_sql
 from govflow.planning.effects.texts import FUNCTIONS, TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
@@ -199,6 +199,8 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
         resource, found = call.resource, ""
         if resource.startswith("file://{") and resource.endswith("}") and resource.count("{") == 1:
             parts = values.get(resource[len("file://{") : -1], UNKNOWN)
+            if call.action == "file:read" and is_own_text(parts):
+                continue
             found, resource = location(parts, machine.relative)
         else:
             texts = {name: None if parts == UNKNOWN else _safe(machine, parts) for name, parts in values.items()}
