@@ -79,4 +79,7 @@ def _part(report: CheckReport, name: str) -> CheckReport:
         findings=tuple(finding for finding in report.findings if finding.flow == name),
         flows=tuple(flow for flow in report.flows if flow.name == name),
         changes=tuple(change for change in report.changes if change.name == name),
+        drift=tuple(change for change in report.drift if change.name == name),
+        older=tuple(finding for finding in report.older if finding.flow == name),
+        accepted=tuple(finding for finding in report.accepted if finding.flow == name),
     )
