@@ -472,7 +472,10 @@ def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) ->
         return unresolved(machine, node, data.reason, given)
     if data.origin is Origin.PARAMETER:
         return unresolved(machine, node, "a value that is given at run time is called", given)
-    return _call_unknown(machine, "", given, node, data.deps)
+    result = _call_unknown(machine, "", given, node, data.deps)
+    if isinstance(data, Object) and data.kind:
+        return after_method(machine, data, "__call__", given, node, result)
+    return result
 
 
 def _call_unknown(machine: Machine, name: str, given: Arguments, node: ast.AST, deps: Deps) -> Value:

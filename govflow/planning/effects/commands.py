@@ -94,7 +94,9 @@ def read_command(call: Call, given: Given, sql: ReadSql) -> Iterator[Deed]:
     """The effects of starting a program."""
     value = given.value(call.subject or (call.arguments[0] if call.arguments else "args"))
     for option in value.options if isinstance(value, Choice) else (value,):
-        yield from _of_value(option, sql)
+        for deed in _of_lines(option, sql) if call.mode == "lines" else _of_value(option, sql):
+            local = deed.provider in ("shell", "filesystem") and call.provider == "ssh"
+            yield deed._replace(provider=call.provider) if local else deed
 
 
 def _of_value(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
@@ -105,6 +107,15 @@ def _of_value(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
         yield _started(UNKNOWN)
     else:
         yield from _of_line(shown(parts_of(value)), sql, 0)
+
+
+def _of_lines(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
+    """A list of lines for a shell."""
+    if isinstance(value, Container) and value.keys is None:
+        for item in value.items:
+            yield from _of_value(item, sql)
+    else:
+        yield from _of_value(value, sql)
 
 
 def _of_line(line: str, sql: ReadSql, depth: int) -> Iterator[Deed]:

@@ -151,9 +151,18 @@ def _note(machine: Machine, call: Call, given: Arguments, receiver: Object | Non
         return
     values = by_name(call.arguments, given)
     arguments = Given(values, receiver.given if receiver is not None else {}, receiver)
+    if call.needs and not _goes_out(arguments.own(call.needs)):
+        return
     site = machine.site(node)
     for deed in _deeds(machine, call, arguments, node):
         machine.frame.deeds.add(deed, site)
+
+
+def _goes_out(value: Value | None) -> bool:
+    """Whether an argument leads out of the process: it is given, and is no buffer in memory."""
+    if value is None or (isinstance(value, Constant) and value.value is None):
+        return False
+    return not (isinstance(value, Object) and value.kind == "memory-buffer")
 
 
 def _deeds(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterator[Deed]:
@@ -195,6 +204,7 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
     if provider in ("", "sql"):
         of = (item.provider for item in given.objects(call.connection) if item.provider)
         provider = next(of, provider or "python")
+    action = call.action_for(_chosen(given.value(call.by))) if call.by else call.action
     for values in _alternatives(call, given):
         resource, found = call.resource, ""
         if resource.startswith("file://{") and resource.endswith("}") and resource.count("{") == 1:
@@ -204,9 +214,18 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
             found, resource = location(parts, machine.relative)
         else:
             texts = {name: None if parts == UNKNOWN else _safe(machine, parts) for name, parts in values.items()}
+            if resource.startswith("dataset://"):
+                texts = {name: text and text.replace(".", "/") for name, text in texts.items()}
             resource = fill(resource, texts)
         known = found if found and found != "filesystem" else provider
-        yield Deed(call.action, known, clean(resource), call.unbounded, f"{call.action} {clean(resource)}")
+        yield Deed(action, known, clean(resource), call.unbounded, f"{action} {clean(resource)}")
+
+
+def _chosen(value: Value | None) -> object:
+    """The constant that an argument is; of a list its first item."""
+    if isinstance(value, Container) and value.keys is None and value.items:
+        value = value.items[0]
+    return whole(parts_of(value)) if value is not None else None
 
 
 def _safe(machine: Machine, parts: Parts) -> str:

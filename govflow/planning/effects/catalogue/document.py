@@ -26,6 +26,7 @@ _CALL: Final = (
     "connection",
     "method",
     "mode",
+    "needs",
     "action",
     "by",
     "actions",
@@ -135,6 +136,7 @@ def _call(entry: Fields, given: _Given) -> Call:
         connection=entry.text("connection"),
         method=entry.text("method"),
         mode=entry.text("mode", "r"),
+        needs=entry.text("needs"),
         action=action,
         by=entry.text("by"),
         actions=entry.words("actions"),
@@ -179,7 +181,7 @@ def _check(entry: Fields, made: Call) -> None:
     if made.action and not made.resource:
         refuse(entry.place("resource"), "missing", "Write what it is done to, as in resource: 'dataset://{table}'.")
     own = {*made.arguments, *made.keywords}
-    for name in ("subject", "connection", "by"):
+    for name in ("subject", "connection", "by", "needs"):
         value = getattr(made, name)
         if value and value not in own:
             refuse_unknown(entry.place(name), "argument", value, own)

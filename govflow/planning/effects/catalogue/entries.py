@@ -25,7 +25,9 @@ class Call:
         connection: the argument that holds the connection (``con`` of ``to_sql``): its object tells provider and
             dialect. ``""``: the object that the method is called on does.
         method: of an HTTP request; ``""``: the argument named ``method`` tells.
-        mode: of opening a file, if the argument named ``mode`` is not given.
+        mode: of opening a file, if the argument named ``mode`` is not given; ``lines`` where a list of commands holds
+            lines for a shell, and not one program with its arguments.
+        needs: the argument without which, or with a buffer in memory for it, the call does nothing to the world.
         action: ``""`` if the reader finds it.
         by: the argument whose constant chooses another action; ``""`` for none.
         actions: that constant to action.
@@ -46,6 +48,7 @@ class Call:
     connection: str = ""
     method: str = ""
     mode: str = "r"
+    needs: str = ""
     action: str = ""
     by: str = ""
     actions: Mapping[str, str] = field(default_factory=dict)
