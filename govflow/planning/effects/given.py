@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from govflow.planning.arguments import Arguments
-from govflow.planning.effects.texts import Parts, texts_of
-from govflow.planning.values import Choice, Constant, Container, Object, Value
+from govflow.planning.effects.texts import Parts, parts_of, texts_of
+from govflow.planning.values import Choice, ClassValue, Constant, Container, Instance, Object, Value
 
 
 def by_name(names: Sequence[str], given: Arguments) -> dict[str, Value]:
@@ -14,6 +14,17 @@ def by_name(names: Sequence[str], given: Arguments) -> dict[str, Value]:
     found = dict(zip(names, given.positional, strict=False))
     found.update(given.keywords)
     return found
+
+
+def _table_of(value: Value | None) -> Parts | None:
+    """The name of the table that a mapped class, a row of it or a table object stands for."""
+    if isinstance(value, Object) and "name" in value.given:
+        return parts_of(value.given["name"])
+    cls = value.cls if isinstance(value, Instance) else value
+    if not isinstance(cls, ClassValue):
+        return None
+    name = cls.members.get("__tablename__")
+    return (cls.qualname.rpartition(".")[2].lower(),) if name is None else parts_of(name)
 
 
 class Given:
@@ -35,7 +46,9 @@ class Given:
 
     def texts(self, name: str) -> tuple[Parts, ...]:
         """Each text that an argument may be."""
-        return texts_of(self.value(name))
+        value = self.value(name)
+        found = _table_of(value)
+        return texts_of(value) if found is None else (found,)
 
     def constant(self, name: str) -> object | None:
         """An argument that is a literal."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _OPENERS: Final = frozenset({"builtins.open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"})
 _CONTENT: Final = frozenset({"read", "readlines", "readline"})
 _MOST_CHOICES: Final = 8
+_READING: Final = ("read", "fetch", "query", "get", "select", "stream", "list")
 
 
 def after_function(machine: Machine, dotted: str, given: Arguments, node: ast.AST, result: Value) -> Value:
@@ -182,11 +183,25 @@ def _deeds(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterato
 def _sql(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterator[Deed]:
     provider, dialect = _database(call, given)
     subject = call.subject or (call.arguments[0] if call.arguments else "sql")
+    sure = "*" not in call.names[0]
+    unknown = _unknown_action(call, given.value(subject))
     for parts in given.texts(subject) or (UNKNOWN,):
-        deeds, trouble = read_sql(parts, provider, dialect)
+        deeds, trouble = ([], "") if parts == UNKNOWN and not sure else read_sql(parts, provider, dialect, unknown)
+        if not sure and (trouble or not deeds):
+            # An unknown object may execute anything: only text that is SQL makes a statement of it.
+            _unseen_method(machine, given.receiver, call.names[0].rpartition(".")[2])
+            continue
         yield from deeds
         if trouble:
             machine.report(node)("sql-not-parsed", f"SQL is judged by its first words: {trouble}")
+
+
+def _unknown_action(call: Call, statement: Value | None) -> str:
+    """What running SQL is taken for when none of it is known: writing, unless the call reads or code made it."""
+    # A statement that known code made, such as sqlalchemy.delete(...), was noted where it was made.
+    made = isinstance(statement, Object) and "()" in statement.made
+    reads = call.names[0].rpartition(".")[2].startswith(_READING)
+    return "data:query" if made or reads else "data:write"
 
 
 def _database(call: Call, given: Given) -> tuple[str, str]:

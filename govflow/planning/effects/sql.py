@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple
 
 from govflow.planning.effects.catalogue import UNKNOWN
 from govflow.planning.effects.deeds import Deed
+from govflow.planning.effects.sql_words import AT_RUN_TIME, Statement, by_first_words, first_word
 from govflow.planning.effects.sql_words import HOLE as _HOLE
 from govflow.planning.effects.sql_words import NOTHING as _NOTHING
 from govflow.planning.effects.sql_words import VERBS as _VERBS
-from govflow.planning.effects.sql_words import Statement, by_first_words, first_word
 from govflow.planning.effects.texts import Parts
 
 _LONGEST: Final = 100_000  # characters that are parsed; beyond, the leading verb tells
@@ -32,6 +32,9 @@ _UNPARSED: Final = frozenset(_VERBS) - frozenset(
 _DIALECTS: Final = {"mssql": "tsql", "postgresql": "postgres", "sqlserver": "tsql", "mariadb": "mysql"}
 
 
+_KNOWN: Final = frozenset(_VERBS) | _NOTHING | {"if", "while", "print", "kill"}
+
+
 class Reading(NamedTuple):
     """What a text of SQL does, and why it was not parsed, if it was not."""
 
@@ -39,19 +42,20 @@ class Reading(NamedTuple):
     trouble: str
 
 
-def read_sql(parts: Parts, provider: str, dialect: str) -> tuple[list[Deed], str]:
+def read_sql(parts: Parts, provider: str, dialect: str, unknown: str = "data:write") -> tuple[list[Deed], str]:
     """Effects of a text of SQL, and the trouble there was with it, ``""`` for none.
 
     Args:
         parts: of the text.
         provider: the database.
         dialect: in sqlglot's words, ``""`` if it is not known.
+        unknown: the action of a statement of which not even the verb is known: it may write.
     """
-    if all(part is None for part in parts):
-        return [Deed("data:query", provider, f"dataset://{UNKNOWN}", detail="SQL that is made at run time")], ""
+    if parts and all(part is None for part in parts):
+        return [Deed(unknown, provider, f"dataset://{UNKNOWN}", detail=AT_RUN_TIME)], ""
     reading = _read("".join(_HOLE if part is None else part for part in parts), _DIALECTS.get(dialect, dialect))
     found = [
-        Deed(item.action, provider, f"dataset://{item.table}", item.unbounded, f"{item.verb} {item.table}".strip())
+        Deed(item.action or unknown, provider, f"dataset://{item.table}", item.unbounded, f"{item.verb} {item.table}")
         for item in reading.statements
     ]
     return found, reading.trouble
@@ -66,6 +70,8 @@ def _read(text: str, dialect: str) -> Reading:
     if len(text) > _LONGEST:
         return Reading(by_first_words(text), "it is too long to be parsed")
     first = first_word(text)
+    if first not in _KNOWN and first != _HOLE.partition("_")[0]:
+        return Reading(by_first_words(text), "it does not start with a word of SQL" if first else "")
     if (first in _UNPARSED or first in _NOTHING) and ";" not in text.rstrip("; \n\t"):
         return Reading(by_first_words(text), "")
     trouble = ""

@@ -12,10 +12,13 @@ HOLE: Final = "govflow_hole"
 """The name that stands in SQL for what the source does not tell."""
 
 
+AT_RUN_TIME: Final = "SQL that is made at run time"
+
+
 class Statement(NamedTuple):
     """What one statement does to one table."""
 
-    action: str
+    action: str  # empty for a statement of which not even the verb is known
     table: str  # ``schema/table``; :data:`UNKNOWN` if it is not known
     unbounded: bool
     verb: str  # in words for people
@@ -33,6 +36,7 @@ VERBS: Final = {
     "select": "data:read",
     "with": "data:query",
     "values": "data:query",
+    **dict.fromkeys(("from", "table", "summarize", "pivot", "unpivot"), "data:read"),
     "show": "data:list",
     "describe": "data:list",
     "desc": "data:list",
@@ -105,7 +109,7 @@ def by_first_words(text: str) -> tuple[Statement, ...]:
         if not first or first in NOTHING:
             continue
         if first == HOLE.partition("_")[0]:
-            found[Statement("data:query", UNKNOWN, unbounded=False, verb="SQL that is made at run time")] = None
+            found[Statement("", UNKNOWN, unbounded=False, verb=AT_RUN_TIME)] = None
             continue
         action = VERBS.get(first)
         if action is None:  # no verb of SQL: nothing of the text is shown, and it may write

@@ -30,20 +30,25 @@ _OF_PLAIN_VALUES: Final = frozenset(
     )
     for name in dir(kind)
 )
+# What files, matches, arrays, locks and groups of tasks have.
+_OF_HANDLES: Final = frozenset(
+    {"close", "flush", "seek", "tell", "read", "readline", "readlines", "group", "groups", "groupdict", "match"}
+    | {"search", "fullmatch", "finditer", "tolist", "tobytes", "item", "create_task", "acquire", "release", "locked"}
+)
 # What futures, states and results of Prefect have: waiting and looking change nothing.
 _OF_FUTURES: Final = frozenset(
     {"result", "wait", "done", "is_completed", "is_failed", "is_running", "is_final", "is_pending", "is_crashed"}
     | {"is_cancelled", "is_scheduled", "get_state_details", "isoformat", "total_seconds", "model_dump", "model_copy"}
     | {"model_dump_json", "model_validate", "dict", "json"}
 )
-HARMLESS_METHODS: Final = _LOGGING | _OF_PLAIN_VALUES | _OF_FUTURES
+HARMLESS_METHODS: Final = _LOGGING | _OF_PLAIN_VALUES | _OF_HANDLES | _OF_FUTURES
 _QUIET_ENDS: Final = ("Error", "Exception", "Warning", "Interrupt", "Exit")
 _ENGINE: Final = ("prefect.", "govflow.")
 
 
 def is_harmless_method(name: str) -> bool:
     """Whether a method of that name, on something unknown, is taken to be one of a plain value."""
-    return name in HARMLESS_METHODS
+    return name in HARMLESS_METHODS or (name.startswith("__") and name.endswith("__"))
 
 
 def is_quiet_function(dotted: str) -> bool:

@@ -128,6 +128,39 @@ def test_text_that_only_looks_like_sql_does_nothing(body: str) -> None:
     assert effects(body, "import logging\nfrom prefect import get_run_logger\n") == []
 
 
+def test_table_of_a_mapped_class_is_named() -> None:
+    head = (
+        "import sqlalchemy as sa\nfrom sqlalchemy.orm import Session\n"
+        "class Order:\n    __tablename__ = 'orders'\n    id = 1\nitems = sa.Table('items', sa.MetaData())\n"
+    )
+    body = "with Session(x) as s:\n    s.execute(sa.delete(Order).where(Order.id == 1))\n    s.execute(items.delete())"
+    assert effects(body, head)[:2] == ["data:delete sql dataset://orders", "data:delete sql dataset://items"]
+
+
+def test_sql_that_nobody_knows_may_write_unless_the_call_only_reads() -> None:
+    assert effects("psycopg.connect('h').execute(x)", DB) == ["data:write postgres dataset://{?}"]
+    assert effects("psycopg.connect('h').execute(x)", DB, given="x: str, y") == ["data:write postgres dataset://{?}"]
+    assert effects("pd.read_sql(x, create_engine('sqlite://'))", DB + "import pandas as pd\n") == [
+        "data:query sqlite dataset://{?}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "unseen"),
+    [
+        ("x.execute('DELETE FROM t')", ["data:delete sql dataset://t !"], ()),
+        ("x.execute('make coffee')", [], (".execute of x",)),
+        ("x.execute(y)", [], (".execute of x",)),
+        ("x.execute(f'{y}')", [], (".execute of x",)),
+    ],
+)
+def test_unknown_object_that_executes_is_believed_only_with_sql(
+    body: str, expected: list[str], unseen: tuple[str, ...]
+) -> None:
+    step = work(task_doing(body))
+    assert (told(step), step.unseen) == (expected, unseen)
+
+
 # whose effects
 
 

@@ -105,8 +105,8 @@ def test_merge_that_updates_is_a_merge_and_one_that_deletes_deletes() -> None:
         (("SELECT * FROM t_", None), ["data:read t_{?}"]),
         (("DELETE FROM t WHERE d = '", None, "'"), ["data:delete t"]),
         (("INSERT INTO t (", None, ") VALUES (", None, ")"), ["data:append t"]),
-        ((None,), ["data:query {?}"]),
-        ((None, " FROM t"), ["data:query {?}"]),
+        ((None,), ["data:write {?}"]),
+        ((None, " FROM t"), ["data:write {?}"]),
     ],
 )
 def test_holes_stand_for_themselves(parts: Parts, expected: list[str]) -> None:
