@@ -61,7 +61,7 @@ class Catalogue:
 
         Args:
             callee: ``requests.post``, ``object.method``, ``object(key).method``, or ``*.method`` for a method of an
-                object that nobody knows. In its resource template ``{key}``, ``{method}`` and ``{*}`` are filled in.
+                object that nobody knows. In its resource template ``{.key}``, ``{.method}`` and ``{*}`` are filled in.
         """
         try:
             return self._calls[callee]

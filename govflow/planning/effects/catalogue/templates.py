@@ -1,7 +1,7 @@
 """Resource templates: ``s3://{Bucket}/{Key}``, ``dataset://[{schema}/]{name}``.
 
 ``{name}`` is an argument of the call, or one that its object, or the object that made that one, was made with.
-``[…]`` is left out where an argument in it is not given at all. ``{key}``, ``{method}`` and ``{*}`` speak of the callee
+``[…]`` is left out where an argument in it is not given at all. ``{.key}``, ``{.method}`` and ``{*}`` speak of the callee
 (the object's key, the last part of the name, what the last ``*`` of a glob stood for); a lookup fills them in.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 UNKNOWN: Final = "{?}"
 """What stands for a part that the source does not tell."""
 
-OF_CALLEE: Final = frozenset({"key", "method", "*"})
+OF_CALLEE: Final = frozenset({".key", ".method", "*"})
 
 _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
 _NAME: Final = re.compile(r"\{([^{}?]+)\}")
@@ -38,7 +38,7 @@ def of_callee(template: str, callee: str, key: str | None, star: str) -> str:
     """The template with what the callee itself tells put in."""
     if "{" not in template:
         return template
-    known = {"key": key, "method": callee.rpartition(".")[2], "*": star}
+    known = {".key": key, ".method": callee.rpartition(".")[2], "*": star}
     return _NAME.sub(lambda name: _text(known[name[1]]) if name[1] in known else name[0], template)
 
 
