@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydantic import JsonValue
 
+from govflow.planning.normal_form import parameters
 from govflow.planning.values import Constant, Container, Data, Deps, Function, Value, deps_of, join
 
 _LARGEST = 2**53 - 1  # beyond it an integer has no canonical form
@@ -46,16 +48,34 @@ class Arguments:
         return Arguments([*values, *self.positional], self.keywords, self.rest)
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What calls ask of a signature again and again."""
+
+    slots: tuple[str, ...]  # that a positional argument can fill
+    named: frozenset[str]  # that a keyword can fill
+    rank: Mapping[str, int]  # in the order of the source
+    names: tuple[str, ...]  # of every parameter
+
+
+@lru_cache(maxsize=4096)
+def signature_of(arguments: ast.arguments) -> Signature:
+    """The names of a signature, each question answered once."""
+    slots = tuple(argument.arg for argument in (*arguments.posonlyargs, *arguments.args))
+    keyword_only = [argument.arg for argument in arguments.kwonlyargs]
+    rank = {name: index for index, name in enumerate((*slots, *keyword_only))}
+    return Signature(slots, frozenset(rank), rank, tuple(argument.arg for argument in parameters(arguments)))
+
+
 def bind_arguments(function: Function, given: Arguments) -> dict[str, Value]:
     """Values by parameter name, for the parameters that the call gives; in the order of the signature."""
     signature = function.node.args
-    slots = [argument.arg for argument in (*signature.posonlyargs, *signature.args)]
-    bound: dict[str, Value] = dict(zip(slots, given.positional, strict=False))
-    extra = given.positional[len(slots) :]
-    named = {*slots, *(argument.arg for argument in signature.kwonlyargs)}
+    known = signature_of(signature)
+    bound: dict[str, Value] = dict(zip(known.slots, given.positional, strict=False))
+    extra = given.positional[len(known.slots) :]
     loose: dict[str, Value] = {}
     for name, value in given.keywords.items():
-        (bound if name in named else loose)[name] = value
+        (bound if name in known.named else loose)[name] = value
     if signature.vararg is not None and (extra or given.rest):
         bound[signature.vararg.arg] = Container([*extra, *given.rest], exact=not given.rest)
     if signature.kwarg is not None and (loose or given.rest):
@@ -92,21 +112,17 @@ def names_given(function: Value, given: Arguments, *, method: bool) -> dict[str,
         return dict(given.keywords)
     bound = bind_arguments(function, given.before(Data()) if method else given)
     signature = function.node.args
-    order = [item.arg for item in (*signature.posonlyargs, *signature.args)]
-    if method and order:
-        bound.pop(order[0], None)
+    known = signature_of(signature)
+    if method and known.slots:
+        bound.pop(known.slots[0], None)
     if signature.kwarg is not None and signature.kwarg.arg in bound and not given.rest:
         inner = bound.pop(signature.kwarg.arg)
         if isinstance(inner, Container):
             for key, value in zip(inner.keys or (), inner.items, strict=True):
                 if isinstance(key, Constant):
                     bound[str(key.value)] = value
-    rank = {argument.arg: index for index, argument in enumerate(_all(signature))}
-    return dict(sorted(bound.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])))
-
-
-def _all(signature: ast.arguments) -> list[ast.arg]:
-    return [*signature.posonlyargs, *signature.args, *signature.kwonlyargs]
+    last = len(known.rank)
+    return dict(sorted(bound.items(), key=lambda item: (known.rank.get(item[0], last), item[0])))
 
 
 def literals(bound: dict[str, Value], *, mapped: bool) -> dict[str, JsonValue]:

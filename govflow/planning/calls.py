@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 
 from govflow.ir.models import StepKind
-from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given
+from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given, signature_of
 from govflow.planning.containers import call_container_method
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import tells_more, with_deps
@@ -14,7 +14,7 @@ from govflow.planning.effects.received import received
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, element, iterate, take_in
-from govflow.planning.normal_form import digest, is_generator, parameters
+from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
@@ -155,11 +155,12 @@ def run(
         return Data()
     if is_task and place.draft is not None:
         body_given = passed.before(runnable.receiver) if runnable.receiver is not None else passed
-        with machine.maybe():  # a cached result never calls the body
-            if isinstance(runnable.fn, Function):
-                inline(machine, runnable.fn, body_given, node, place=place)
-            else:
-                only_deeds(machine, runnable.fn, body_given, node, place.draft.deeds)
+        machine.optional += 1  # a cached result never calls the body
+        if isinstance(runnable.fn, Function):
+            inline(machine, runnable.fn, body_given, node, place=place)
+        else:
+            only_deeds(machine, runnable.fn, body_given, node, place.draft.deeds)
+        machine.optional -= 1
     if isinstance(runnable, TaskValue) and runnable.options.hooks and machine.recorder is not None:
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
@@ -171,7 +172,7 @@ def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> frozenset[s
     """Parameters of which everything is known that their values were made from; one left to its default too."""
     found = {name for name, value in bound.items() if is_whole(value)}
     if isinstance(fn, Function) and is_whole(*given.rest):
-        found.update(item.arg for item in parameters(fn.node.args) if item.arg not in bound)
+        found.update(name for name in signature_of(fn.node.args).names if name not in bound)
     return frozenset(found)
 
 

@@ -128,6 +128,7 @@ class Machine:
         self.generators: dict[int, bool] = {}
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.used: dict[UsedFunction, None] = {}
+        self.described: dict[int, tuple[Function, tuple[str, str]]] = {}  # by id; the function is held, so it stays
         self.bodies: CodeReader
         self.past_only = False  # only what runs past its task is recorded
         self._scopes: dict[str, Scope] = {}

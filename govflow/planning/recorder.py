@@ -172,7 +172,8 @@ class Recorder:
                 place.draft.step_id = name
                 order[place.draft.number] = len(steps)
                 steps.append(_step(place.draft, place.sites, models))
-            stack.extend(reversed(list(_numbered(place, name))))
+            if place.children:
+                stack.extend(reversed(list(_numbered(place, name))))
         ranked = sorted(self.edges, key=lambda edge: (order[edge[0]], order[edge[1]], edge[2].value))
         edges = [
             Edge(source=steps[order[source]].step_id, target=steps[order[target]].step_id, kind=kind)

@@ -68,6 +68,15 @@ def defaults_of(runnable: TaskValue | FlowValue, where: str) -> tuple[str, str, 
 
 def described(machine: Machine, fn: Value) -> tuple[str, str]:
     """Name of a step's callee in the plan, and the path of its default resource."""
+    if not isinstance(fn, Function) or machine.recorder is None:
+        return _described(machine, fn)
+    known = machine.described.get(id(fn))
+    if known is None:
+        known = machine.described[id(fn)] = (fn, _described(machine, fn))
+    return known[1]
+
+
+def _described(machine: Machine, fn: Value) -> tuple[str, str]:
     match machine.resolve(fn):
         case Function() as function:
             return machine.label(function), f"{function.module.stem}/{function.qualname}"

@@ -373,12 +373,17 @@ def deps_of(*values: Value) -> Deps:
 
 def is_whole(*values: Value) -> bool:
     """Whether everything that these values were made from is known, so that no step is behind them but their own."""
-    return all(
-        part.whole if isinstance(part, Data) else not isinstance(part, External | Imported | ModuleRef | ModuleNames)
-        for value in values
-        if not isinstance(value, Constant)
-        for part in parts(value)
-    )
+    for value in values:
+        if isinstance(value, Data):
+            if not value.whole:
+                return False
+        elif not isinstance(value, Constant) and not all(map(_is_whole_part, parts(value))):
+            return False
+    return True
+
+
+def _is_whole_part(part: Value) -> bool:
+    return part.whole if isinstance(part, Data) else not isinstance(part, External | Imported | ModuleRef | ModuleNames)
 
 
 def made_from(*values: Value) -> Data:
@@ -428,6 +433,10 @@ def runnable_in(value: Value) -> TaskValue | FlowValue | None:
 
 def holds_callable(value: Value) -> bool:
     """Whether calling something inside this value could matter to the plan."""
+    if isinstance(value, Constant):
+        return False
+    if isinstance(value, Data):
+        return value.origin is Origin.HIDDEN
     return any(
         isinstance(part, CALLABLE) or (isinstance(part, Data) and part.origin is Origin.HIDDEN) for part in parts(value)
     )
