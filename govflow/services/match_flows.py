@@ -29,6 +29,7 @@ def match_flows(before: Mapping[str, Plan], after: Mapping[str, Plan]) -> dict[s
     taken = set(pairs.values())
     old_keys = {name: _keys(plan) for name, plan in gone.items() if name not in taken}
     new_keys = {name: _keys(plan) for name, plan in new.items() if name not in pairs}
+    _leave_out_shared(old_keys, new_keys)
     for (name, old), count in _in_common(old_keys, new_keys):
         if name in pairs or old in taken:
             continue
@@ -45,6 +46,15 @@ def _same_plan(gone: Mapping[str, Plan], new: Mapping[str, Plan]) -> dict[str, s
     return {name: waiting[digest].popleft() for name in sorted(new) if waiting.get(digest := _hash(new[name]))}
 
 
+def _leave_out_shared(*sides: Mapping[str, set[str]]) -> None:
+    """Take out of both sides what very many flows do: it would cost much and tell nothing."""
+    held = [Counter(key for keys in side.values() for key in keys) for side in sides]
+    shared = {key for counted in held for key, count in counted.items() if count > _SHARED}
+    for side in sides:
+        for keys in side.values():
+            keys.difference_update(shared)
+
+
 def _in_common(old: Mapping[str, set[str]], new: Mapping[str, set[str]]) -> list[tuple[tuple[str, str], int]]:
     """Pairs of flows and how many steps they share, the closest first."""
     holders: dict[str, list[str]] = defaultdict(list)
@@ -54,9 +64,7 @@ def _in_common(old: Mapping[str, set[str]], new: Mapping[str, set[str]]) -> list
     common: Counter[tuple[str, str]] = Counter()
     for name, keys in new.items():
         for key in keys:
-            held = holders.get(key, ())
-            if len(held) <= _SHARED:
-                common.update((name, other) for other in held)
+            common.update((name, other) for other in holders.get(key, ()))
     return sorted(common.items(), key=lambda item: (-item[1], item[0]))
 
 

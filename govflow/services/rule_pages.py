@@ -56,7 +56,8 @@ def rule_page(code: str) -> RulePage:
 
 def _unknown(code: str) -> RequestError:
     names = {rule.name: rule.code for rule in RULES.values()}
-    near = difflib.get_close_matches(code.upper(), [*RULES], n=3, cutoff=0.7)
+    near = [known for known in RULES if sorted(known) == sorted(code.upper())]  # two digits changed places
+    near += difflib.get_close_matches(code.upper(), [*RULES], n=3 - len(near[:2]), cutoff=0.7)
     near += [names[name] for name in difflib.get_close_matches(code.lower(), [*names], n=2, cutoff=0.6)]
     meant = " or ".join(dict.fromkeys(near))
     return RequestError(
