@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+from govflow.services.describe.formats.comment import MARK
 from govflow.services.findings import RULES
 from govflow.settings import Settings
-from tests.cli.conftest import Run
+from tests.cli.conftest import FLOW, Run
+from tests.cli.test_plans import EDITED, git
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,3 +34,33 @@ def test_every_command_is_on_its_page(run: Run) -> None:
         for name in re.findall(r"^│ ([a-z]\w*)  ", run(*group, "--help").out, re.MULTILINE):
             if name not in ("approvals", "audit"):
                 assert f"`govflow {' '.join((*group, name))}" in page, name
+
+
+def test_the_ten_minutes_of_the_ci_page_go_as_it_says(repo: Path, run: Run) -> None:
+    page = (DOCS / "ci.md").read_text()
+    assert f"`{MARK}`" in page
+    first, second = re.findall(r"```console\n(.*?)```", page.partition("## In ten minutes")[2], re.DOTALL)[:2]
+    git(repo, "init", "-q", "-b", "main")
+    secret = FLOW.replace("table: str)", 'table: str, password: str = "")').replace(
+        "load(table)", 'load(table, "gnomon-7f")'
+    )
+    (repo / "flows" / "etl.py").write_text(secret)
+
+    def play(block: str) -> list[int]:
+        codes = []
+        for line in block.splitlines():
+            program, *words = shlex.split(line.removeprefix("$ "))
+            if program == "git":
+                git(repo, *words)
+            else:
+                codes.append(run(*words).code)
+        return codes
+
+    assert play(first) == [1, 0, 0]
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "the rest")
+    git(repo, "update-ref", "refs/remotes/origin/main", "HEAD")
+    assert play(second) == [0, 0, 0], "green from the first day"
+    (repo / "flows" / "etl.py").write_text(EDITED)
+    assert play(second) == [1, 1, 0], "red until it is looked at and locked"
+    assert play(second) == [0, 1, 0]

@@ -66,12 +66,7 @@ def test_each_page_has_a_rule() -> None:
     assert sorted(page.name for page in pages if page.name.endswith(".md")) == [f"{code}.md" for code in sorted(RULES)]
 
 
-# What a body does to the world is not read yet: these come with it.
-WITH_EFFECTS = ("GF305", "GF306", "GF307", "GF308", "GF309")
-BAD = [pytest.param(code, marks=pytest.mark.xfail(strict=False)) if code in WITH_EFFECTS else code for code in RULES]
-
-
-@pytest.mark.parametrize("code", BAD)
+@pytest.mark.parametrize("code", RULES)
 def test_the_bad_example_gives_the_finding(code: str, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code in play(room, rule_page(code).section("Bad"), capsys)
 
