@@ -7,10 +7,13 @@ import pytest
 
 from govflow.errors import PolicyError
 from govflow.planning.effects.catalogue import Catalogue
+from govflow.planning.planner import plan_flow
 from govflow.services.doctor import Health, check_effects
+from govflow.services.plan_flows import read_flows
 from govflow.services.read_catalogue import read_catalogue
 from govflow.services.workspace import open_workspace
 from govflow.settings import Settings
+from govflow.sources import WorkingTree
 
 ACME = """
 version: 1
@@ -75,3 +78,31 @@ def test_doctor_fails_a_catalogue_that_cannot_be_used(tmp_path: Path) -> None:
     assert finding.health is Health.FAIL
     assert "acme.yaml:3: cals: unknown field" in finding.what
     assert "Did you mean 'calls'?" in finding.mend
+
+
+FLOW = """
+import acme
+from prefect import flow, task
+
+@task
+def push():
+    acme.send("orders")
+
+@flow
+def main():
+    push()
+"""
+
+
+def test_plans_are_read_with_the_catalogues_of_the_workspace(tmp_path: Path) -> None:
+    """The plan that is locked and checked, and the plan that a run is bound to, hold the same effects."""
+    written(tmp_path, "f.py", FLOW)
+    workspace = open_workspace(settings_with(written(tmp_path, "acme.yaml", ACME)))
+    (flow,) = read_flows([str(tmp_path / "f.py")], tmp_path, workspace.vocabulary, workspace.catalogue).flows
+    step = flow.plan.step("main/push#1")
+    assert (step.action, step.provider, step.resource) == ("data:write", "postgres", "dataset://orders")
+    assert step.unseen == ()
+    at_run_time = plan_flow(WorkingTree(tmp_path), "f.py", "main", workspace.catalogue).plan
+    assert at_run_time == flow.plan
+    (shipped,) = read_flows([str(tmp_path / "f.py")], tmp_path, workspace.vocabulary).flows
+    assert shipped.plan.step("main/push#1").unseen == ("acme.send",)

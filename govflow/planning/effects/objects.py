@@ -87,7 +87,7 @@ def made_as(kind: ObjectType, given: Arguments, receiver: Object | None, result:
         if provider == "sql" and receiver.provider:
             provider, dialect = receiver.provider, receiver.dialect
     if provider in ("", "sql"):
-        provider, dialect = _of_url(values) or (provider, dialect)
+        provider, dialect = _of_url(values) or _of_connection(own) or (provider, dialect)
     return as_object(result, kind=name, made=made, provider=provider, dialect=dialect, given=values)
 
 
@@ -99,6 +99,12 @@ def _of_url(values: Mapping[str, Value]) -> tuple[str, str] | None:
         if parts and isinstance(parts[0], str) and ":" in parts[0]:
             return _SCHEMES.get(parts[0].partition(":")[0].partition("+")[0].lower())
     return None
+
+
+def _of_connection(own: Mapping[str, Value]) -> tuple[str, str] | None:
+    """Provider and dialect of a connection that something is made with: ``Session(engine)``."""
+    given = (value for value in own.values() if isinstance(value, Object))
+    return next(((value.provider, value.dialect) for value in given if value.provider not in ("", "sql")), None)
 
 
 def taken(machine: Machine, owner: Object, name: str) -> Object:

@@ -1,4 +1,4 @@
-"""The index of the families that ship, made from them: ``python -m tests.planning.effects.families`` writes it."""
+"""The index and the table of the families that ship: ``python -m tests.planning.effects.families`` writes both."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from govflow.planning.effects.catalogue.index import root_of
 
 FOLDER = Path(catalogue.__file__).parent
 INDEX = FOLDER / "families.txt"
+PAGE = Path(__file__).parents[3] / "docs" / "effects-catalogue.md"
+START, END = "<!-- families -->\n", "<!-- end of families -->\n"
 _HEAD = """\
 # Which family speaks of which module, builtin or object: the first part of each name that it holds. A family is read
 # when one of them is first asked for. Written by `python -m tests.planning.effects.families`.
@@ -34,5 +36,21 @@ def index_text() -> str:
     return _HEAD + "".join(f"{family}: {' '.join(roots(document))}\n" for family, document in families().items())
 
 
+def page_text() -> str:
+    """The table of families of docs/effects-catalogue.md."""
+    rows = []
+    for family, document in families().items():
+        calls = sum(len(call.names) for call in document.calls) + len(document.harmless)
+        rows.append(f"| `{family}` | {document.about} | {calls} |\n")
+    return "".join(("| family | about | callees |\n| --- | --- | --- |\n", *rows))
+
+
+def page_with(table: str) -> str:
+    """The page with this table."""
+    before, start, rest = PAGE.read_text("utf-8").partition(START)
+    return f"{before}{start}{table}{END}{rest.partition(END)[2]}"
+
+
 if __name__ == "__main__":
     INDEX.write_text(index_text(), encoding="utf-8")
+    PAGE.write_text(page_with(page_text()), encoding="utf-8")

@@ -12,7 +12,7 @@ from govflow.planning.effects.catalogue.entries import Document
 from govflow.planning.effects.catalogue.index import root_of
 from govflow.planning.effects.catalogue.shipped import roots_of_families
 from govflow.planning.effects.catalogue.templates import names_in
-from tests.planning.effects.families import INDEX, families, index_text
+from tests.planning.effects.families import INDEX, PAGE, families, index_text, page_text, page_with
 
 FAMILIES = families()
 
@@ -25,6 +25,10 @@ def family(request: pytest.FixtureRequest) -> Document:
 def test_the_index_is_what_the_families_hold() -> None:
     assert INDEX.read_text("utf-8") == index_text(), "run `python -m tests.planning.effects.families`"
     assert set(roots_of_families()) == set(FAMILIES)
+
+
+def test_the_page_lists_the_families() -> None:
+    assert page_with(page_text()) == PAGE.read_text("utf-8"), "run `python -m tests.planning.effects.families`"
 
 
 def test_a_family_says_what_it_is_about(family: Document) -> None:

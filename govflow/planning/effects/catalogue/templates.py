@@ -1,8 +1,8 @@
 """Resource templates: ``s3://{Bucket}/{Key}``, ``dataset://[{schema}/]{name}``.
 
 ``{name}`` is an argument of the call, or one that its object, or the object that made that one, was made with.
-``[…]`` is left out where an argument in it is not given at all. ``{.key}``, ``{.method}`` and ``{*}`` speak of the callee
-(the object's key, the last part of the name, what the last ``*`` of a glob stood for); a lookup fills them in.
+``[…]`` is left out where an argument in it is not given at all. ``{.key}``, ``{.method}`` and ``{*}`` speak of the
+callee (the object's key, the last part of the name, what the last ``*`` of a glob stood for); a lookup fills them in.
 """
 
 from __future__ import annotations
