@@ -86,7 +86,8 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return Data(NO_DEPS, Origin.HIDDEN, f"{package} is not in the repository and seems to be a task or flow")
     if last in words.ROUTE_METHODS:
         return unresolved(machine, node, f"{package} is not in the repository and seems to be a task", given)
-    if dotted.startswith(words.COLLECTION_PREFIX) and last.islower():
+    of_class = package.rpartition(".")[2][:1].isupper()  # a method of a block: ``SqlAlchemyConnector.load``
+    if dotted.startswith(words.COLLECTION_PREFIX) and last.islower() and not of_class:
         return unresolved(machine, node, f"{dotted} is not in the repository and may be a task", given)
     deps = escape(machine, dotted, given, node)
     if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef | ModuleNames) for value in given.values()):

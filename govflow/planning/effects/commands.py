@@ -13,7 +13,7 @@ from govflow.planning.effects.given import Given
 from govflow.planning.effects.http import address
 from govflow.planning.effects.locations import clean, shown, without_secrets
 from govflow.planning.effects.texts import Parts, parts_of
-from govflow.planning.values import Choice, Container, Value
+from govflow.planning.values import Choice, Constant, Container, Value
 
 ReadSql = Callable[[Parts, str, str], Iterator[Deed]]
 """Takes text, provider and dialect."""
@@ -103,7 +103,7 @@ def _of_value(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
     if isinstance(value, Container):
         words = [shown(parts_of(item)) for item in value.items] if value.keys is None else []
         yield from _of_words(words or [UNKNOWN], sql, 0)
-    elif value is None:
+    elif value is None or (isinstance(value, Constant) and not isinstance(value.value, str | bytes)):
         yield _started(UNKNOWN)
     else:
         yield from _of_line(shown(parts_of(value)), sql, 0)

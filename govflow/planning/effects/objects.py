@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from govflow.planning.arguments import Arguments
-from govflow.planning.effects.catalogue import ObjectType
-from govflow.planning.effects.given import by_name
+from govflow.planning.effects.catalogue import Call, ObjectType
+from govflow.planning.effects.given import Given, by_name
 from govflow.planning.effects.lookups import Known
 from govflow.planning.effects.texts import UNKNOWN, parts_of, whole
 from govflow.planning.values import Constant, Data, Deps, External, Object, Origin, Text, Value
@@ -92,12 +92,12 @@ def made_as(kind: ObjectType, given: Arguments, receiver: Object | None, result:
 
 
 def _of_url(values: Mapping[str, Value]) -> tuple[str, str] | None:
-    """Provider and dialect by the scheme of a database's address."""
+    """Provider and dialect by an address among the arguments."""
     for name in ("url", "name_or_url", "uri", "dsn"):
         value = values.get(name)
-        parts = parts_of(value) if value is not None else ()
-        if parts and isinstance(parts[0], str) and ":" in parts[0]:
-            return _SCHEMES.get(parts[0].partition(":")[0].partition("+")[0].lower())
+        found = None if value is None else _of_address(value)
+        if found is not None:
+            return found
     return None
 
 
@@ -105,6 +105,25 @@ def _of_connection(own: Mapping[str, Value]) -> tuple[str, str] | None:
     """Provider and dialect of a connection that something is made with: ``Session(engine)``."""
     given = (value for value in own.values() if isinstance(value, Object))
     return next(((value.provider, value.dialect) for value in given if value.provider not in ("", "sql")), None)
+
+
+def _of_address(value: Value) -> tuple[str, str] | None:
+    """Provider and dialect by the scheme of a database's address."""
+    parts = parts_of(value)
+    if parts and isinstance(parts[0], str) and ":" in parts[0]:
+        return _SCHEMES.get(parts[0].partition(":")[0].partition("+")[0].lower())
+    return None
+
+
+def database_of(call: Call, given: Given) -> tuple[str, str]:
+    """Provider and dialect that a call works with: its own, else those of the connection, or of its address."""
+    provider, dialect = "" if call.provider == "sql" else call.provider, call.dialect
+    if not provider or not dialect:
+        for connection in given.objects(call.connection):
+            provider, dialect = provider or connection.provider, dialect or connection.dialect
+    value = given.value(call.connection) if call.connection and provider in ("", "sql") else None
+    found = None if value is None else _of_address(value)
+    return found or (provider or call.provider, dialect)
 
 
 def taken(machine: Machine, owner: Object, name: str) -> Object:

@@ -19,7 +19,7 @@ from govflow.planning.effects.files import read_open
 from govflow.planning.effects.given import Given, by_name
 from govflow.planning.effects.http import read_http
 from govflow.planning.effects.locations import clean, is_own_text, location, shown
-from govflow.planning.effects.objects import as_object, made_by_call
+from govflow.planning.effects.objects import as_object, database_of, made_by_call
 from govflow.planning.effects.sql import read_sql
 from govflow.planning.effects.texts import FUNCTIONS, TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
 from govflow.planning.effects.unseen import is_harmless_method, is_quiet_function
@@ -181,7 +181,8 @@ def _deeds(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterato
 
 
 def _sql(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterator[Deed]:
-    provider, dialect = _database(call, given)
+    provider, dialect = database_of(call, given)
+    provider = provider or "sql"
     subject = call.subject or (call.arguments[0] if call.arguments else "sql")
     sure = "*" not in call.names[0]
     unknown = _unknown_action(call, given.value(subject))
@@ -204,21 +205,9 @@ def _unknown_action(call: Call, statement: Value | None) -> str:
     return "data:query" if made or reads else "data:write"
 
 
-def _database(call: Call, given: Given) -> tuple[str, str]:
-    """Provider and dialect: of the call, else of the connection."""
-    provider, dialect = "" if call.provider == "sql" else call.provider, call.dialect
-    if not provider or not dialect:
-        for connection in given.objects(call.connection):
-            provider, dialect = provider or connection.provider, dialect or connection.dialect
-    return provider or "sql", dialect
-
-
 def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
     """An effect by its template. Where an argument may be one of several, there is one for each."""
-    provider = call.provider
-    if provider in ("", "sql"):
-        of = (item.provider for item in given.objects(call.connection) if item.provider)
-        provider = next(of, provider or "python")
+    provider = database_of(call, given)[0] or "python"
     action = call.action_for(_chosen(given.value(call.by))) if call.by else call.action
     for values in _alternatives(call, given):
         resource, found = call.resource, ""

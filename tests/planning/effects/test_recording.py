@@ -429,3 +429,58 @@ def test_unknown_outside_code_is_named(body: str, expected: tuple[str, ...]) -> 
 def test_many_unknown_calls_are_told_by_package() -> None:
     body = "\n".join(f"acme.f{n}(x)\nother.g{n}(x)" for n in range(9))
     assert work(task_doing(body, head="import acme, other\n")).unseen == ("acme.*", "other.*")
+
+
+# kinds of code that flows are made of
+
+
+@pytest.mark.covers("S3-24")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("boto3.client('s3').delete_object(Bucket=x, Key='a/b')", "file:delete s3 s3://{?}/a/b"),
+        ("boto3.Session().client('s3').upload_file('a', 'bk', f'k/{x}')", "file:write s3 s3://bk/k/{?}"),
+        ("boto3.resource('s3').Bucket('b').objects.all().delete()", "file:delete s3 s3://b/"),
+        ("boto3.client(x).delete_thing()", "deploy:delete aws aws://{?}/delete_thing"),
+        ("boto3.client('ec2').describe_instances()", "deploy:read aws aws://ec2/describe_instances"),
+        ("storage.Client().bucket('b').blob('o').delete()", "file:delete gcs gs://b/o"),
+        ("bigquery.Client().query('DROP TABLE d.t')", "data:drop bigquery dataset://d/t"),
+        ("k8s.CoreV1Api().delete_namespaced_pod('p', 'ns')", "deploy:delete kubernetes k8s://pod/p"),
+        ("OpenAI().chat.completions.create(model='m', messages=x)", "model:invoke openai model://m"),
+        ("MongoClient(x)['d']['c'].delete_many({})", "data:delete mongodb dataset://d/c"),
+        ("xmlrpc.client.ServerProxy(x).execute_kw('d', 1, 'pw', 'res.partner', 'unlink', [1])",
+         "odoo:unlink odoo odoo://res.partner"),
+        ("with smtplib.SMTP('mail.x.com') as s:\n    s.send_message(x)", "email:send email email://mail.x.com"),
+        ("Variable.set('limit', 3)", "config:write prefect variable://limit"),
+        ("Secret.load('pw').get()", "secret:read prefect secret://pw"),
+        ("pd.DataFrame(x).to_sql('t', 'postgresql://u:pw@h/d')", "data:write postgres dataset://t"),
+        ("pd.read_csv('s3://b/x.csv')", "file:read s3 s3://b/x.csv"),
+        ("with SqlAlchemyConnector.load('x') as c:\n    c.execute('TRUNCATE t')", "data:truncate sql dataset://t"),
+    ],
+)  # fmt: skip
+def test_libraries_of_the_catalogue_are_read(body: str, expected: str) -> None:
+    head = (
+        "import boto3, smtplib, xmlrpc.client\nimport pandas as pd\nfrom google.cloud import bigquery, storage\n"
+        "from kubernetes import client as k8s\nfrom openai import OpenAI\nfrom pymongo import MongoClient\n"
+        "from prefect.blocks.system import Secret\nfrom prefect.variables import Variable\n"
+        "from prefect_sqlalchemy import SqlAlchemyConnector\n"
+    )
+    plan = task_doing(body, head=head)
+    assert told(work(plan))[0] == expected
+    assert [step.kind for step in plan.steps if step.kind is StepKind.UNRESOLVED] == []
+
+
+def test_users_entries_count_before_those_that_ship() -> None:
+    from govflow.planning.effects.catalogue import Catalogue
+    from govflow.planning.planner import plan_flow
+    from govflow.planning.source import MemoryTree
+
+    mine = Catalogue.default().extended(
+        "version: 1\nfamily: acme\nabout: Ours.\ncalls:\n"
+        "  - {call: [acme.wipe], arguments: [name], action: data:purge, provider: sap, resource: 'dataset://{name}'}\n",
+        "effects.yaml",
+    )
+    source = "import acme\nfrom prefect import flow\n@flow\ndef main():\n    acme.wipe('orders')\n"
+    tree = MemoryTree({"f.py": source})
+    assert told(plan_flow(tree, "f.py", catalogue=mine).plan.steps[0]) == ["data:purge sap dataset://orders"]
+    assert plan_flow(tree, "f.py").plan.steps[0].unseen == ("acme.wipe",)
