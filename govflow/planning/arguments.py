@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,11 +24,9 @@ class Arguments:
     keywords: dict[str, Value] = field(default_factory=dict)
     rest: list[Value] = field(default_factory=list)
 
-    def values(self) -> Iterator[Value]:
+    def values(self) -> list[Value]:
         """Every value given."""
-        yield from self.positional
-        yield from self.keywords.values()
-        yield from self.rest
+        return [*self.positional, *self.keywords.values(), *self.rest]
 
     def deps(self) -> Deps:
         """Steps that the arguments were made from."""

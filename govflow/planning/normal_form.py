@@ -29,8 +29,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = frozenset({*_COMPREHENSIONS, *_DEFINITIONS, ast.Lambda, ast.NamedExpr})
 """Nodes that hold names of their own, and what reaches out of them."""
 _BINDING = frozenset(
-    {*_DEFINITIONS, ast.Name, ast.Import, ast.ImportFrom}
-    | {ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
+    {*_DEFINITIONS, ast.Import, ast.ImportFrom} | {ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
 )
 _WITHOUT_NODES = frozenset(
     {"ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment", "simple", "level", "module", "asname"}
@@ -76,15 +75,25 @@ def digest(form: Form) -> str:
 
 def local_names(node: FunctionNode) -> frozenset[str]:
     """Names that are local to a function: parameters and everything it binds, less ``global`` and ``nonlocal``."""
-    bound = {argument.arg for argument in parameters(node.args)}
-    outer: set[str] = set()
-    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
-    for child in _own_nodes(body):
-        if isinstance(child, ast.Global | ast.Nonlocal):
-            outer.update(child.names)
-        else:
-            bound.update(_bound_by(child))
+    bound, outer = _names_bound([node.body] if isinstance(node, ast.Lambda) else node.body)
+    bound.update(argument.arg for argument in parameters(node.args))
     return frozenset(bound - outer)
+
+
+def _names_bound(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
+    """The names that a scope binds, and those that it says are of another scope."""
+    bound: set[str] = set()
+    outer: set[str] = set()
+    for child in _own_nodes(body):
+        kind = type(child)
+        if kind is ast.Name:
+            if type(child.ctx) is not ast.Load:  # type: ignore[attr-defined]  # exactly a name
+                bound.add(child.id)  # type: ignore[attr-defined]  # exactly a name
+        elif kind in _BINDING:
+            bound.update(_bound_by(child))
+        elif isinstance(child, ast.Global | ast.Nonlocal):
+            outer.update(child.names)
+    return bound, outer
 
 
 def parameters(arguments: ast.arguments) -> list[ast.arg]:
@@ -189,11 +198,7 @@ def _own_nodes(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 
 def _bound_by(node: ast.AST) -> list[str]:
-    if type(node) not in _BINDING:
-        return []
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            return [name]
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
@@ -310,8 +315,8 @@ class _Writer:
         outer = [self._node(item) for item in node.decorator_list] if decorators else []
         bases = [self._node(item) for item in [*node.bases, *node.keywords]]
         name = self._name(node.name) if self._scopes else node.name
-        bound = frozenset(name for child in _own_nodes(node.body) for name in _bound_by(child))
-        self._scopes.append(_Scope("class", bound))
+        bound, _ = _names_bound(node.body)
+        self._scopes.append(_Scope("class", frozenset(bound)))
         form = ["Class", name, outer, bases, self._body(node.body)]
         self._scopes.pop()
         return form
