@@ -16,6 +16,7 @@ from govflow.ir.models import Edge, Step
 
 _SHOWN: Final = 60  # characters of a value in a line of text
 _EFFECT: Final = "effects."
+_NAMED: Final = 3  # further effects of a step in a line of text
 _OPAQUE: Final = frozenset({"code"})  # fields whose old and new values tell a person nothing
 
 
@@ -124,7 +125,7 @@ class PlanDiff:
         """
 
         def fields(changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
-            return tuple(replace(c, old=mask(c.field, c.old), new=mask(c.field, c.new)) for c in changes)
+            return tuple(_masked_field(change, mask) for change in changes)
 
         changed = [
             Changed(c.step_id, _masked_step(c.old, mask), _masked_step(c.new, mask), fields(c.fields))
@@ -166,8 +167,8 @@ class PlanDiff:
     def lines(self) -> tuple[str, ...]:
         """Plain text, most important first: ``+`` added, ``-`` removed, ``~`` changed or rewired, ``>`` moved."""
         return (
-            *(f"+ {_step_text(step)}" for step in self.added),
-            *(f"- {_step_text(step)}" for step in self.removed),
+            *(f"+ {step_text(step)}" for step in self.added),
+            *(f"- {step_text(step)}" for step in self.removed),
             *(f"~ {change.step_id}: {text}" for change in self.changed for text in _field_texts(change)),
             *(f"~ flow: {item.text()}" for item in self.plan),
             *(f"~ {r.step_id}: now after {e.source} ({e.kind.value})" for r in self.rewired for e in r.added),
@@ -180,8 +181,16 @@ def _field_texts(change: Changed) -> tuple[str, ...]:
     return tuple(item.text() for item in change.fields) or ("a value that is not shown changed",)
 
 
-def _step_text(step: Step) -> str:
-    return f"{step.step_id}  {step.action} {step.provider} {step.resource}"
+def step_text(step: Step) -> str:
+    """What a step does; what else its code was found to do stands behind it."""
+    own = (step.action, step.provider, step.resource)
+    every = any(e.unbounded and (e.action, e.provider, e.resource) == own for e in step.effects)
+    others = [e for e in step.effects if (e.action, e.provider, e.resource) != own]
+    text = f"{step.step_id}  {' '.join(own)}" + (" (every row)" if every else "")
+    named = [f"{e.action} {e.resource}" + (" (every row)" if e.unbounded else "") for e in others[:_NAMED]]
+    if len(others) > _NAMED:
+        named.append(f"{len(others) - _NAMED} more")
+    return text + (f"; also {', '.join(named)}" if named else "")
 
 
 def _move_text(move: Moved) -> str:
@@ -190,9 +199,18 @@ def _move_text(move: Moved) -> str:
     return f"> {move.new_id}: now step {move.new_position + 1}, was step {move.old_position + 1}"
 
 
+def _masked_field(change: FieldChange, mask: Mask) -> FieldChange:
+    if change.field.startswith(_EFFECT):  # the name of an effect holds its resource
+        return replace(change, field=_EFFECT + mask("resource", change.field.removeprefix(_EFFECT)))
+    return replace(change, old=mask(change.field, change.old), new=mask(change.field, change.new))
+
+
 def _masked_step(step: Step, mask: Mask) -> Step:
     constants = {name: mask(name, value) for name, value in step.constants.items()}
-    return step.model_copy(update={"resource": mask("resource", step.resource), "constants": constants})
+    effects = tuple(e.model_copy(update={"resource": mask("resource", e.resource)}) for e in step.effects)
+    return step.model_copy(
+        update={"resource": mask("resource", step.resource), "constants": constants, "effects": effects}
+    )
 
 
 def _short(value: Any) -> str:

@@ -35,6 +35,9 @@ def find_raised_tiers(changes: Iterable[FlowDiff]) -> Iterator[CheckFinding]:
         before, after = change.tier
         if before is not None and after is not None and after > before:
             message = f"The change raises the flow from tier {before} to {after}."
+            cause = next((delta for delta in change.deltas if delta.tier[1] == after), None)
+            if cause is not None and cause.why:
+                message += f" {cause.step_id}: {cause.why}."
             yield CheckFinding("GF104", change.name, message, file=file_of(change.name), key=f"{before} {after}")
 
 

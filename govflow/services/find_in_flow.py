@@ -53,8 +53,8 @@ def _verdict(workspace: Workspace, flow: FlowPlan, step: Step, judged: StepAsses
             step,
             "GF201" if certain else "GF202",
             f"Rule {decision.rule!r} denies it in {workspace.settings.environment}: {decision.reason}",
-            f"A policy whose rules allow {step.action} on {judged.resource} would let it pass.",
-            f"{decision.rule} {step.action} {step.provider} {step.resource}",
+            f"A policy whose rules allow {judged.action} on {judged.resource} would let it pass.",
+            f"{decision.rule} {judged.action} {judged.provider} {judged.resource}",
         )
     elif judged.verdict is Verdict.ESCALATE:
         # What people would approve is the step as it is now: another one needs another answer.

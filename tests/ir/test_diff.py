@@ -12,7 +12,7 @@ from hypothesis import given
 from govflow.ir.changes import ChangeKind, FieldChange
 from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
-from govflow.ir.models import Edge, EdgeKind, FlowParameter, Plan, Step
+from govflow.ir.models import Edge, EdgeKind, Effect, FlowParameter, Plan, Step
 from govflow.telemetry import redact_named
 from tests.ir import plans
 
@@ -230,7 +230,11 @@ def test_a_masked_diff_holds_no_literal_secret() -> None:
     def keeps(word: str) -> Plan:
         given = {"password": word, "dsn": f"pg://app:{word}@db/x", "retry": {"token": word}, "max_tokens": len(word)}
         login = plans.step("load#1", constants=given)
-        added = plans.step(f"{word[:5]}#1", resource=f"pg://app:{word}@db/y", constants={"api_key": word})
+        effect = Effect(action="http:post", provider="http", resource=f"https://app:{word}@host/z")
+        login = login.model_copy(update={"effects": (effect,)})
+        added = plans.step(
+            f"{word[:5]}#1", effects=(effect,), resource=f"pg://app:{word}@db/y", constants={"api_key": word}
+        )
         default = FlowParameter(name="secret", default=repr(word))
         return plans.plan(login, added, parameters=(default,))
 
@@ -242,5 +246,64 @@ def test_a_masked_diff_holds_no_literal_secret() -> None:
     assert "constants.password *** -> ***" in shown
     assert "constants.max_tokens 8 -> 11" in shown
     assert "pg://app:***@db/y" in shown
+    assert "https://app:***@host/z" in shown
     assert [change.step_id for change in masked.changed] == [change.step_id for change in found.changed]
     assert bool(masked) is bool(found) is True
+
+
+def test_a_renamed_function_is_one_step_that_moved_and_changed_its_name() -> None:
+    """What it is called is all that differs: the default resource is the name again."""
+    load = plans.step("etl/load#1", callee="load", resource="task://etl/load", code=plans.code("body"))
+    fetch = plans.step("etl/fetch#1", callee="lib.py:fetch", resource="task://lib/fetch", code=plans.code("body"))
+    found = diff(plans.plan(load), plans.plan(fetch))
+    assert not found.added and not found.removed
+    assert [(move.old_id, move.new_id) for move in found.moved] == [("etl/load#1", "etl/fetch#1")]
+    assert [(change.step_id, [field.field for field in change.fields]) for change in found.changed] == [
+        ("etl/fetch#1", ["callee", "resource"])
+    ]
+
+
+def test_a_declared_resource_is_not_a_name() -> None:
+    load = plans.step("etl/load#1", callee="load", resource="dataset://a", code=plans.code("body"))
+    other = plans.step("etl/fetch#1", callee="fetch", resource="dataset://b", code=plans.code("body"))
+    found = diff(plans.plan(load), plans.plan(other))
+    assert names(found.added) == ["etl/fetch#1"]
+    assert names(found.removed) == ["etl/load#1"]
+
+
+def test_a_step_that_kept_its_id_is_never_taken_for_another_one() -> None:
+    """Two tasks with one body: the one that stayed stays, whatever its options."""
+    here = plans.step("a#1", callee="a", resource="task://x/a", code=plans.code("pass"))
+    retried = plans.step("a#1", callee="a", resource="task://x/a", code=plans.code("pass"), retries=3)
+    more = plans.step("b#1", callee="b", resource="task://x/b", code=plans.code("pass"))
+    found = diff(plans.plan(here), plans.plan(retried, more))
+    assert [change.step_id for change in found.changed] == ["a#1"]
+    assert names(found.added) == ["b#1"]
+
+
+def test_effects_that_came_and_went_are_named() -> None:
+    def does(*effects: Effect) -> Plan:
+        return plans.plan(plans.step("a#1", callee="a", effects=effects))
+
+    post = Effect(action="http:post", provider="http", resource="https://h/x")
+    some = Effect(action="data:delete", provider="postgres", resource="dataset://t")
+    every = some.model_copy(update={"unbounded": True})
+    lines = diff(does(post, some), does(every)).lines()
+    assert "~ a#1: effect removed: http:post http https://h/x" in lines
+    assert "~ a#1: effect data:delete postgres dataset://t: some rows -> every row" in lines
+    (added,) = diff(plans.plan(), does(every, post)).lines()
+    assert added.endswith("; also data:delete dataset://t (every row), http:post https://h/x")
+
+
+def test_hashes_of_steps_that_are_given_are_used() -> None:
+    """A plan whose values were masked after it was hashed looks the same and is another one."""
+    made = plans.plan(plans.step("a#1", callee="a"))
+    found = diff(
+        made,
+        made,
+        approved_hash="sha256:" + "0" * 64,
+        loaded_hash="sha256:" + "1" * 64,
+        approved_steps={"a#1": "sha256:" + "2" * 64},
+        loaded_steps={"a#1": "sha256:" + "3" * 64},
+    )
+    assert found.lines() == ("~ a#1: a value that is not shown changed",)

@@ -150,3 +150,24 @@ def test_any_renaming_of_local_names_keeps_the_form(names: list[str], extra: str
     assert form_of(source.format(*names)) == plain
     swapped = source.format(*names).replace("return lambda", f"return {extra}, lambda")
     assert form_of(swapped) != plain
+
+
+def test_the_name_of_a_function_is_no_part_of_its_code_and_that_of_a_nested_one_is_a_local() -> None:
+    """Who calls it says the name, and so does the plan."""
+    named = [
+        digest(normalise(ast.parse(text).body[0]).form)
+        for text in (
+            "def load(n):\n    return n + 1",
+            "def fetch(n):\n    return n + 1",
+            "def fetch(n):\n    return n + 2",
+            "async def fetch(n):\n    return n + 1",
+        )
+    ]
+    assert named[0] == named[1]
+    assert len(set(named)) == 3
+
+
+def test_a_function_that_calls_itself_still_names_what_it_calls() -> None:
+    one = normalise(ast.parse("def count(n):\n    return count(n - 1)").body[0])
+    other = normalise(ast.parse("def count(n):\n    return other(n - 1)").body[0])
+    assert one.form != other.form

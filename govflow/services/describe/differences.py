@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from govflow.ir.changes import PlanDiff
+from govflow.ir.changes import PlanDiff, step_text
 from govflow.services.describe.escape import code, plain, prose
 from govflow.telemetry import redact_named, redact_text
 
@@ -83,7 +83,7 @@ def flow_lines(change: FlowDiff) -> list[str]:
         return [redact_text(line) for line in change.diff.masked(redact_named).lines()]
     mark, plan = ("+", change.after) if change.after is not None else ("-", change.before)
     steps = plan.steps if plan is not None else ()
-    return [f"{mark} {step.step_id}  {step.action} {step.provider} {redact_text(step.resource)}" for step in steps]
+    return [f"{mark} {redact_text(step_text(step))}" for step in steps]
 
 
 def delta_lines(deltas: Iterable[StepDelta]) -> list[str]:
