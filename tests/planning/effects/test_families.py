@@ -155,6 +155,19 @@ CASES = [
         {"file:read filesystem file://in.parquet", "file:write s3 s3://b/k"},
     ),
     (
+        "files",
+        "import csv, gzip, io, zipfile\nimport pandas as pd",
+        """
+        buffer = io.BytesIO()
+        with gzip.GzipFile(fileobj=buffer, mode="wb") as packed:
+            packed.write(x)
+        with zipfile.ZipFile(io.BytesIO(y), "w") as archive:
+            archive.writestr("a.txt", "x")
+        return pd.read_csv(io.StringIO(x)), list(csv.DictReader(io.StringIO(y)))
+        """,
+        set[str](),
+    ),
+    (
         "processes",
         "import subprocess\nfrom prefect_shell import ShellOperation",
         """
