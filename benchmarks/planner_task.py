@@ -39,9 +39,10 @@ def command(*words: str) -> dict[str, float]:
     from govflow.cli.app import main
 
     shown = io.StringIO()
+    sys.argv = ["govflow", *words]
     begun = time.process_time()
     with redirect_stdout(shown):
-        code = main(words)
+        code = main()
     used = time.process_time() - begun
     return {"cpu": used, "code": code, "characters": len(shown.getvalue())}
 

@@ -53,10 +53,14 @@ _TEXT_RULES: Final = (
         rf"\1{MASK}",
     ),
 )
+_MAY_TELL: Final = re.compile(r"gfa_|@|=|:(?!//)|bearer|basic", re.IGNORECASE)
+"""Every rule needs one of these: most texts have none, and are looked at once instead of six times."""
 
 
 def redact_text(text: str) -> str:
     """``text`` without approval tokens, credentials in URLs and values that stand behind a secret's name."""
+    if not _MAY_TELL.search(text):
+        return text
     for pattern, replacement in _TEXT_RULES:
         text = pattern.sub(replacement, text)
     return text

@@ -9,6 +9,7 @@ to approve; 130 interrupted. An internal error never exits 0 or 1.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -82,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
+        if argv is None:
+            _collect_rarely()
         code = _run(make_app(), list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
@@ -89,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     return code
+
+
+def _collect_rarely() -> None:
+    """This process ends with its command: looking for circles of garbage again and again costs more than it frees."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _run(app: App, words: list[str]) -> int:

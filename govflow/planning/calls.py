@@ -296,9 +296,7 @@ def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> 
     machine.active[key] = frame
     try:
         # A generator runs as far as it is asked to; a decorator from outside calls as often as it likes.
-        lazily = machine.generators.get(key)
-        if lazily is None:
-            lazily = machine.generators[key] = is_generator(function.node)
+        lazily = machine.graph.generators.of(function.node, lambda: is_generator(function.node))
         with machine.reading(frame), machine.maybe(when=lazily), machine.repeatedly(when=function.wrapped):
             if isinstance(function.node, ast.Lambda):
                 frame.returns.append(machine.evaluate(function.node.body))

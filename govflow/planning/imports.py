@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from govflow.errors import SourceError
 from govflow.planning.machine import DEEPEST, Machine
@@ -32,11 +33,16 @@ def imported_modules(machine: Machine, start: Iterable[str]) -> list[SourceModul
             found[path] = graph.load(path)
         except SourceError:
             continue  # importing it fails
-        queue.extend(_imports(machine, found[path]))
+        module = found[path]
+        queue.extend(graph.imports.of(module.tree, partial(_imports, machine, module)))
     return list(found.values())
 
 
-def _imports(machine: Machine, module: SourceModule) -> Iterator[str]:
+def _imports(machine: Machine, module: SourceModule) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_imported(machine, module)))
+
+
+def _imported(machine: Machine, module: SourceModule) -> Iterator[str]:
     for statement in top_level(module.tree.body):
         if isinstance(statement, ast.Import):
             for alias in statement.names:

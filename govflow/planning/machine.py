@@ -125,7 +125,6 @@ class Machine:
         self.inlined_at_import = 0
         self.quiet: set[int] = set()
         self.quiet_at_import: set[int] = set()
-        self.generators: dict[int, bool] = {}
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.used: dict[UsedFunction, None] = {}
         self.described: dict[int, tuple[Function, tuple[str, str]]] = {}  # by id; the function is held, so it stays

@@ -53,6 +53,8 @@ class ModuleGraph:
         self.normals: NodeMemo[Normal] = NodeMemo()
         self.annotations: NodeMemo[tuple[str, ...]] = NodeMemo()  # dotted names that one reads
         self.clues: NodeMemo[Clues] = NodeMemo()
+        self.imports: NodeMemo[tuple[str, ...]] = NodeMemo()  # of a module: the files that importing it imports
+        self.generators: NodeMemo[bool] = NodeMemo()
 
     def exists(self, path: str) -> bool:
         """Whether the tree has that file. One that cannot be decoded is there."""
@@ -136,10 +138,9 @@ class ModuleGraph:
             level: number of leading dots; 0 for an absolute import.
             dotted: name after the dots; may be empty if there are dots.
         """
-        folder = posixpath.dirname(importer)
-        key = folder, level, dotted
+        key = importer, level, dotted
         if key not in self._found:
-            self._found[key] = self._find(folder, level, dotted)
+            self._found[key] = self._find(posixpath.dirname(importer), level, dotted)
         return self._found[key]
 
     def _find(self, folder: str, level: int, dotted: str) -> ModuleRef | None:

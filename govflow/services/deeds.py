@@ -30,6 +30,9 @@ _DOMAINS: Final = {
     "agent": "models",
     "tool": "models",
 }
+_OF_THE_STEP: Final = frozenset({"destructive-name", "declared"})
+"""Tier rules that read the step's name or what it declares of itself."""
+
 QUESTIONS: Final = {
     "deletes": "deletes, drops or uninstalls",
     "pays": "pays or books",
@@ -111,19 +114,21 @@ def _deed(effect: Effect, step: Step, tiers: TierRules, environment: str, *, dec
             action=effect.action,
             provider=effect.provider,
             resource=effect.resource,
-            name=step.callee if declared else "",
+            name=step.callee,
             environment=environment,
-            declared=step.tier if declared else None,
+            declared=step.tier,
             unbounded=effect.unbounded,
             attributes=step.constants,
         )
     )
-    rules = {finding.rule for finding in verdict.findings}
+    # Of the step as a whole, not of one thing that it does; asked for as the governor did, whose answer is remembered.
+    found = [finding for finding in verdict.findings if declared or finding.rule not in _OF_THE_STEP]
+    rules = {finding.rule for finding in found}
     return Deed(
         action=effect.action,
         provider=effect.provider,
         resource=redact_text(effect.resource),
-        tier=verdict.tier,
+        tier=max((finding.tier for finding in found), default=Tier.MINIMAL),
         answers=tuple(_answers(effect.action, rules)),
         unbounded=effect.unbounded,
         declared=declared,

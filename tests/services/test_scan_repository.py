@@ -328,3 +328,9 @@ def test_a_scan_is_the_same_twice(tmp_path: Path) -> None:
     put(tmp_path, {"a.py": FLOW, "b.py": FLOW, "bad.py": "def flow(:\n"})
     one, other = (json.dumps(scan_json(scan(tmp_path))) for _ in range(2))
     assert one == other
+
+
+def test_a_name_raises_a_step_and_not_each_thing_that_it_does(tmp_path: Path) -> None:
+    (flow,) = with_steps(tmp_path, doing(effect("data:read"), callee="purge_orders")).flows
+    assert flow.judged.steps["nightly/work#1"].tier == 3
+    assert [int(deed.tier) for deed in flow.deeds["nightly/work#1"]] == [0]

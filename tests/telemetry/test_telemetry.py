@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from govflow import telemetry
 from govflow.settings import Settings
 from govflow.telemetry import bound, configure, current, get_logger, is_secret_name, redact, redact_text
 
@@ -256,3 +259,12 @@ def test_before_configure_a_library_user_sees_no_info() -> None:
     code = "from govflow.telemetry import get_logger; get_logger('x').info('run.started', password='canary')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@given(st.lists(st.sampled_from([*"@=:/?&;a", "gfa_abcd", "token", "api_key", "Basic x", "bEARER abcdef", "://"])))
+def test_the_first_look_misses_nothing_that_a_rule_would_mask(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    masked = text
+    for pattern, replacement in telemetry._TEXT_RULES:
+        masked = pattern.sub(replacement, masked)
+    assert redact_text(text) == masked

@@ -58,7 +58,9 @@ class Models:
             distinct: dict[tuple[str, str, str, bool], tuple[Deed, Site]] = {}
             for deed, site in key:
                 distinct.setdefault(deed[:4], (deed, site))
-            ordered = sorted(distinct.values(), key=lambda item: -tier_of(*item[0][:4]))
+            ordered = list(distinct.values())
+            if len(ordered) > 1:
+                ordered.sort(key=lambda item: -tier_of(*item[0][:4]))
             known = self._effects[key] = tuple(self._effect(deed, site) for deed, site in ordered)
         return known
 

@@ -24,7 +24,9 @@ def plain(text: object, limit: int | None = None) -> str:
         text: anything; ``str`` is taken of it.
         limit: longest result; what is cut is marked.
     """
-    line = "".join(_visible(letter) for letter in str(text))
+    line = str(text)
+    if not line.isprintable():
+        line = "".join(map(_visible, line))
     return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -82,6 +84,8 @@ def values(items: Mapping[str, Any]) -> dict[str, str]:
 
 def width(text: str) -> int:
     """How many columns a terminal needs for ``text``."""
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
 
 

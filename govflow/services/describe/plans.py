@@ -23,9 +23,9 @@ _CLASSES: Final = (
 _MOST: Final = 200  # steps drawn: beyond it a picture helps nobody
 
 
-def plan_rows(plan: Plan, assessment: Assessment) -> list[dict[str, Any]]:
+def plan_rows(plan: Plan, assessment: Assessment, hashes: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """One JSON object a step, in source order. Values are raw: escape them where they are shown."""
-    hashes = step_hashes(plan)
+    hashes = step_hashes(plan) if hashes is None else hashes
     after: dict[str, list[dict[str, str]]] = {step.step_id: [] for step in plan.steps}
     for edge in plan.edges:
         after[edge.target].append({"step_id": edge.source, "kind": edge.kind.value})
@@ -53,18 +53,23 @@ def plan_rows(plan: Plan, assessment: Assessment) -> list[dict[str, Any]]:
 
 
 def plan_json(name: str, plan: Plan, assessment: Assessment) -> dict[str, Any]:
-    """The plan as one JSON document. ``name`` is ``<path>:<function>``."""
+    """The plan as one JSON document that can be compared again. ``name`` is ``<path>:<function>``."""
+    return {**plan_facts(name, plan, assessment), "plan": masked_plan(plan)}
+
+
+def plan_facts(name: str, plan: Plan, assessment: Assessment) -> dict[str, Any]:
+    """What there is to know of a plan, as JSON values."""
+    hashes = step_hashes(plan)
     return {
         "flow": plan.flow,
         "name": name,
-        "plan_hash": plan_hash(plan),
+        "plan_hash": plan_hash(plan, hashes),
         "tier": int(assessment.tier),
         "verdict": str(assessment.verdict),
         "parameters": [{**parameter.model_dump(mode="json"), **_default(parameter)} for parameter in plan.parameters],
-        "steps": plan_rows(plan, assessment),
+        "steps": plan_rows(plan, assessment, hashes),
         "edges": [edge.model_dump(mode="json") for edge in plan.edges],
         "findings": [finding.model_dump(mode="json") for finding in plan.findings],
-        "plan": masked_plan(plan),
     }
 
 

@@ -10,7 +10,7 @@ from govflow.ir.models import Step, StepKind, Tier
 from govflow.services.deeds import Deed, knows_nothing
 from govflow.services.describe.effects import unseen_words, words
 from govflow.services.describe.escape import code, plain, prose, table
-from govflow.services.describe.plans import TIER_NAMES, plan_json
+from govflow.services.describe.plans import TIER_NAMES, plan_facts
 from govflow.services.scan_repository import Scan, ScannedFlow
 from govflow.services.scan_summary import Count, ScanSummary, riskiest, summarise
 
@@ -216,7 +216,7 @@ def _where(flow: ScannedFlow, step: Step) -> str:
 
 
 def _flow_json(flow: ScannedFlow, lowest: Tier) -> dict[str, Any]:
-    document = plan_json(flow.name, flow.plan, flow.judged)
+    document = plan_facts(flow.name, flow.plan, flow.judged)
     steps = []
     for step, row in zip(flow.plan.steps, document["steps"], strict=True):
         if row["tier"] >= lowest:
