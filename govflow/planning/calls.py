@@ -10,7 +10,7 @@ from govflow.planning.arguments import Arguments, fill_parameters, literals, nam
 from govflow.planning.containers import call_container_method
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import tells_more, with_deps
-from govflow.planning.effects.received import received
+from govflow.planning.effects.received import elements_too, received
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, element, iterate, take_in
@@ -154,7 +154,9 @@ def run(
             machine.report(node)("runs-at-import", f"the {kind} {callee} is called when its module is imported")
         return Data()
     if is_task and place.draft is not None:
-        body_given = passed.before(runnable.receiver) if runnable.receiver is not None else passed
+        body_given = elements_too(passed) if mapped else passed
+        if runnable.receiver is not None:
+            body_given = body_given.before(runnable.receiver)
         machine.optional += 1  # a cached result never calls the body
         if isinstance(runnable.fn, Function):
             inline(machine, runnable.fn, body_given, node, place=place)

@@ -6,8 +6,22 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from govflow.planning.arguments import Arguments
 from govflow.planning.effects.objects import as_object, object_of_type
-from govflow.planning.values import ClassValue, Data, External, Function, ModuleRef, Object, Origin, Value
+from govflow.planning.values import (
+    ClassValue,
+    Constant,
+    Container,
+    Data,
+    External,
+    Function,
+    ModuleRef,
+    Object,
+    Origin,
+    Text,
+    Value,
+    join,
+)
 
 if TYPE_CHECKING:
     from govflow.planning.machine import Machine
@@ -28,6 +42,22 @@ def received(machine: Machine, function: Function, values: dict[str, Value]) -> 
         ):
             values[name] = _named(machine, value, classes.get(name), name)
     return values
+
+
+def elements_too(given: Arguments) -> Arguments:
+    """Arguments of a mapped call: a list of texts is also each of them, unless it was given unmapped."""
+    return Arguments(
+        [_element_too(value) for value in given.positional],
+        {name: _element_too(value) for name, value in given.keywords.items()},
+        given.rest,
+    )
+
+
+def _element_too(value: Value) -> Value:
+    if isinstance(value, Container) and value.keys is None and value.items:
+        plain = all(isinstance(item, Constant | Text | Object) for item in value.items)
+        return join((value, *value.items)) if plain else value
+    return value
 
 
 def annotated(machine: Machine, annotation: ast.expr, value: Value) -> Value:

@@ -75,9 +75,14 @@ def texts_of(value: Value | None) -> tuple[Parts, ...]:
     if value is None:
         return ()
     if isinstance(value, Choice):
-        found = dict.fromkeys(parts_of(option) for option in value.options)
+        found = dict.fromkeys(parts_of(option) for option in _texts_first(value))
         return tuple(found)[:_MOST_CHOICES]
     return (parts_of(value),)
+
+
+def _texts_first(value: Choice) -> list[Value]:
+    """The options of a choice; a list that stands beside its own items, as in a mapped call, is none of them."""
+    return [option for option in value.options if not isinstance(option, Container)] or list(value.options)
 
 
 def is_text(value: Value) -> bool:
@@ -94,7 +99,7 @@ def joined(values: Sequence[Value]) -> Value:
     """An f-string of these values; where one of them is one of several texts, each text that it may be."""
     for place, value in enumerate(values):
         if isinstance(value, Choice) and any(map(is_text, value.options)) and len(value.options) <= _MOST_CHOICES:
-            return join(joined([*values[:place], option, *values[place + 1 :]]) for option in value.options)
+            return join(joined([*values[:place], option, *values[place + 1 :]]) for option in _texts_first(value))
     pieces: list[str | None] = []
     for value in values:
         pieces.extend(parts_of(value))

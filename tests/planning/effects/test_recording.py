@@ -198,6 +198,11 @@ def test_step_is_read_with_what_the_flow_gives_it() -> None:
     assert told(plan.step("main/work#2")) == ["data:drop postgres dataset://b"]
 
 
+def test_mapped_task_is_read_with_each_element() -> None:
+    plan = task_doing("os.remove(f'/data/{x}')", head="import os\n", call="work.map(['a', 'b'], 1)")
+    assert told(work(plan)) == ["file:delete filesystem file:///data/a", "file:delete filesystem file:///data/b"]
+
+
 def test_flow_body_hooks_and_tasks_keep_their_own_effects() -> None:
     plan = plan_of("""
         import os, requests
