@@ -170,8 +170,12 @@ def place_in(name: str, step: Step) -> tuple[str, int | None]:
     path = name.rpartition(":")[0]
     if not step.sites:
         return path, None
-    site = step.sites[-1]
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), site.file)), site.line
+    return file_in(name, step.sites[-1].file), step.sites[-1].line
+
+
+def file_in(name: str, file: str) -> str:
+    """A file that a plan names, as the name of its flow names files."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name.rpartition(":")[0]), file))
 
 
 def check_words(flow: FlowPlan, vocabulary: Vocabulary) -> None:

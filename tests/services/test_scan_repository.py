@@ -283,7 +283,7 @@ def test_the_summary_answers_what_a_team_lead_asks(tmp_path: Path) -> None:
         "deletes, drops or uninstalls",
         "1 call could not be read",
         "acme.push (2), acme.pull (1)",
-        "2 tasks or hooks: nothing found, and such code is called",
+        "nothing found in 2 of the tasks and hooks, and they call such code",
         "Nothing found is not harmless",
         "wait for 2 different people: anyone, but not whoever asks for the run (rule high-risk-needs-two)",
         "refused by rule no-unresolved-in-production",

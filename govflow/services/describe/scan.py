@@ -11,6 +11,7 @@ from govflow.services.deeds import Deed, knows_nothing
 from govflow.services.describe.effects import unseen_words, words
 from govflow.services.describe.escape import code, plain, prose, table
 from govflow.services.describe.plans import TIER_NAMES, plan_facts
+from govflow.services.plan_flows import file_in
 from govflow.services.scan_repository import Scan, ScannedFlow
 from govflow.services.scan_summary import Count, ScanSummary, riskiest, summarise
 
@@ -77,7 +78,7 @@ def _ground(scan: Scan) -> str:
     ground = scan.workspace.ground
     return (
         f"judged as in environment {plain(ground.environment)}, policy {plain(scan.workspace.document.where)}; "
-        "the source was read, nothing of it ran and nothing was written"
+        "nothing was run or written"
     )
 
 
@@ -134,9 +135,9 @@ def _unknown(summary: ScanSummary) -> Iterator[str]:
             f" and {more} more" if more > 0 else ""
         )
     if summary.blind:
-        yield f"{_number(summary.blind, 'task')} or hooks: nothing found, and such code is called"
+        yield f"nothing found in {summary.blind} of the tasks and hooks, and they call such code"
     if summary.silent:
-        yield f"{_number(summary.silent, 'task')} or hooks: nothing found, and all that they call is known"
+        yield f"nothing found in {summary.silent} of the tasks and hooks, and all that they call is known"
     if summary.blind or summary.silent:
         yield NOT_HARMLESS
 
@@ -206,7 +207,7 @@ def deed_words(deed: Deed) -> str:
 
 def _notes(flow: ScannedFlow) -> Iterator[str]:
     for finding in flow.plan.findings:
-        place = f"{finding.file}:{finding.line}: " if finding.file and finding.line else ""
+        place = f"{file_in(flow.name, finding.file)}:{finding.line}: " if finding.file and finding.line else ""
         yield plain(f"{place}{finding.code}: {finding.message}")
 
 
