@@ -29,6 +29,8 @@ _SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOSTS: Final = {
     "hooks.slack.com": ("slack", "message:send"),
     "slack.com": ("slack", "message:send"),
+    "api.telegram.org": ("http", "message:send"),
+    "discord.com": ("http", "message:send"),
     "api.openai.com": ("openai", "model:invoke"),
     "api.anthropic.com": ("anthropic", "model:invoke"),
     "api.github.com": ("github", ""),
@@ -75,8 +77,8 @@ def _deed(method: str, parts: Parts, provider: str) -> Deed:
     known, instead = _HOSTS.get(host.partition(":")[0].lower(), ("", ""))
     if instead and action not in _READING and action != "http:delete":
         action = instead
-    if instead == "message:send" and action == instead:
-        resource = f"{known}://{UNKNOWN}"  # the path of a hook is its secret
+    if instead == "message:send":  # the path of a hook is its secret
+        resource = f"https://{host}" if known == "http" or action != instead else f"{known}://{UNKNOWN}"
     return Deed(action, known or provider or "http", resource, detail=f"{method.upper() or 'request'} {resource}")
 
 

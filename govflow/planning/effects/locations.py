@@ -33,6 +33,9 @@ _STORES: Final = {
     "dbfs": ("dbfs", "databricks"),
 }
 _LONGEST: Final = 300
+_TOKEN: Final = 20  # characters
+_TOKEN_LIKE: Final = re.compile(r"[A-Za-z0-9_:+=~-]+")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -79,7 +82,15 @@ def without_secrets(rest: str) -> str:
     """What stands behind ``://``, without user, password, query and fragment."""
     rest = re.split(r"[?#](?!\})", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
-    return clean(host.rpartition("@")[2] + slash + path)
+    return clean(host.rpartition("@")[2] + slash + "/".join(map(_unless_token, path.split("/"))))
+
+
+def _unless_token(segment: str) -> str:
+    """A part of a path, unless it looks like a token: long, of letters and digits, and no UUID."""
+    if len(segment) < _TOKEN or _UUID.fullmatch(segment) or not _TOKEN_LIKE.fullmatch(segment):
+        return segment
+    letters, digits = any(map(str.isalpha, segment)), any(map(str.isdigit, segment))
+    return UNKNOWN if letters and digits else segment
 
 
 def clean(text: str) -> str:
