@@ -1,8 +1,6 @@
-"""Flows and repositories of any size, the same text for the same numbers."""
+"""A flow of any size, the same text for the same numbers."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 _HEAD = '''"""Generated."""
 
@@ -42,22 +40,3 @@ def large_flow(steps: int, tasks: int = 100, name: str = "large", changed: int |
         parts.append(f"    r{step} = {call}\n")
     parts.append(f"    return r{steps - 1}\n")
     return "".join(parts)
-
-
-def repository(folder: Path, files: int, steps: int = 12) -> None:
-    """A repository of flow files as teams have them: each with its tasks, all with helpers of one shared module."""
-    (folder / "flows").mkdir(parents=True, exist_ok=True)
-    (folder / "lib").mkdir(exist_ok=True)
-    (folder / "lib" / "__init__.py").write_text("")
-    helpers = "\n\n".join(f"def clean_{n}(rows):\n    return [row for row in rows if row > {n}]" for n in range(20))
-    (folder / "lib" / "cleaning.py").write_text(f"LIMIT = 10\n\n\n{helpers}\n")
-    for number in range(files):
-        (folder / "flows" / f"flow_{number}.py").write_text(_one_of_many(number, steps))
-
-
-def _one_of_many(number: int, steps: int) -> str:
-    text = large_flow(steps, tasks=5, name=f"flow_{number}")
-    helper = f"clean_{number % 20}"
-    return text.replace(
-        "import flow, task\n", f"import flow, task\n\nfrom lib.cleaning import LIMIT, {helper}\n"
-    ).replace("return sum(rows)", f"return sum({helper}(rows)[:LIMIT])")

@@ -119,6 +119,8 @@ def names_given(function: Value, given: Arguments, *, method: bool) -> dict[str,
             for key, value in zip(inner.keys or (), inner.items, strict=True):
                 if isinstance(key, Constant):
                     bound[str(key.value)] = value
+    if len(bound) < 2:
+        return bound
     last = len(known.rank)
     return dict(sorted(bound.items(), key=lambda item: (known.rank.get(item[0], last), item[0])))
 

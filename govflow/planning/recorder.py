@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -23,8 +24,7 @@ from govflow.planning.values import NO_DEPS, Deps, TaskValue
 Position = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A call before it becomes a :class:`~govflow.ir.models.CallSite`."""
 
     file: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from functools import lru_cache
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.machine import Machine
@@ -99,7 +100,7 @@ def recorded_as(machine: Machine, fn: Value) -> frozenset[str]:
         case Function(named_after=Value() as after) as function:
             return recorded_as(machine, after) | {function.qualname.rpartition(".")[2]}
         case Function(qualname=qualname):
-            return frozenset((qualname.rpartition(".")[2],))
+            return _short(qualname)
         case BoundFunction(function=function):
             return recorded_as(machine, function)
         case PastTask(runnable=runnable):
@@ -111,6 +112,11 @@ def recorded_as(machine: Machine, fn: Value) -> frozenset[str]:
         case Instance(cls=cls):
             return frozenset((cls.qualname.rpartition(".")[2],))
     return frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _short(qualname: str) -> frozenset[str]:
+    return frozenset((qualname.rpartition(".")[2],))
 
 
 def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
