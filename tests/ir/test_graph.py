@@ -27,3 +27,11 @@ def test_a_cycle_is_named_in_order() -> None:
     found = cycle(plans.plan(*steps, edges=(("a", "b"), ("b", "c"), ("c", "b"), ("c", "d"))))
     assert sorted(found) == ["b", "c"]
     assert cycle(plans.plan(steps[0], edges=(("a", "a"),))) == ("a",)
+
+
+def test_a_graph_of_some_steps_has_the_edges_that_lead_to_them() -> None:
+    steps = [plans.step(name) for name in ("a", "b", "c", "d")]
+    made = plans.plan(*steps, edges=(("a", "b"), ("b", "c"), ("c", "d")))
+    drawn = graph(made, into={"c"})
+    assert set(drawn.edges) == {("b", "c")}
+    assert set(drawn.nodes) == {"b", "c"}

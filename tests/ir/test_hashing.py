@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govflow.errors import CanonicalError
-from govflow.ir.hashing import ir_hash, plan_hash, step_hash
+from govflow.ir.canonical import canonical_slow, digest
+from govflow.ir.hashing import STEP_TYPE, ir_hash, plan_hash, step_content, step_hash
 from govflow.ir.models import (
     IR,
     CallSite,
@@ -239,3 +240,17 @@ def test_a_plan_of_ten_thousand_steps_is_hashed_well_under_a_second() -> None:
 
 if __name__ == "__main__":
     print(json.dumps(hashes(), indent=2, sort_keys=True))
+
+
+@given(
+    st.dictionaries(
+        st.text(), st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-9, 9) | st.text()
+    ),
+    st.text(min_size=1),
+    st.none() | st.integers(0, 2**53 - 1) | st.text(),
+)
+def test_a_step_hash_is_that_of_the_exact_form(constants: dict[str, Any], resource: str, records: Any) -> None:
+    """Only some fields are looked at before the fast path is taken: floats and keys beyond the BMP need the other."""
+    effect = Effect(action="data:read", provider="postgres", resource=resource)
+    step = plans.step("a#1", constants=constants, resource=resource, records=records, effects=(effect,))
+    assert step_hash(step) == digest(canonical_slow({"type": STEP_TYPE, **step_content(step)}))
