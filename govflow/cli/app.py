@@ -21,6 +21,7 @@ from govflow import __version__
 from govflow.cli.approvals import app as approvals
 from govflow.cli.audit import app as audit
 from govflow.cli.check import check
+from govflow.cli.conform import conform
 from govflow.cli.demo import demo
 from govflow.cli.diff import diff
 from govflow.cli.doctor import doctor
@@ -61,7 +62,7 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=""),
     )
-    for command in (doctor, demo, scan, plan, lock, diff, check, explain):
+    for command in (doctor, demo, scan, plan, lock, diff, check, explain, conform):
         app.command(command, help_format="markdown", help_epilogue="")
     app.command(approvals)
     app.command(audit)

@@ -81,9 +81,10 @@ class Fit:
         # A generator that still runs counts as the parent of what is given its items.
         return source in self.enclosing[target] or (source, target, EdgeKind.DATA) in self.edges
 
-    def may_share(self, edge: ExecutedEdge, target: str) -> bool:
+    def may_share(self, edge: ExecutedEdge, source: str, target: str) -> bool:
         """Whether an edge that is not planned may only say that two values are the same object."""
-        return edge.link is Link.DATA and (target, edge.parameter) in self.closed
+        made_from = self.closed.get((target, edge.parameter))
+        return edge.link is Link.DATA and made_from is not None and source not in made_from
 
 
 def _last(callee: str) -> str:
@@ -240,7 +241,7 @@ def _mend(chosen: dict[str, str], domains: Mapping[str, list[str]], edges: Itera
     def cost(names: tuple[str, ...]) -> int:
         near = {edge for name in names for edge in at[name]}
         loose = [edge for edge in near if not fit.allows(edge.link, chosen[edge.source], chosen[edge.target])]
-        broken = sum(1 if fit.may_share(edge, chosen[edge.target]) else 4 for edge in loose)
+        broken = sum(1 if fit.may_share(edge, chosen[edge.source], chosen[edge.target]) else 4 for edge in loose)
         over = sum(counts[step_id] - 1 for step_id in {chosen[name] for name in names} if fit.runs_once(step_id))
         empty = sum(
             not counts.get(step_id) and fit.is_mandatory(step_id) for name in names for step_id in domains[name]

@@ -176,7 +176,7 @@ def _uncovered(graph: ExecutedGraph, found: Assignment, fit: Fit) -> tuple[list[
     steps = found.steps
     known = [edge for edge in graph.edges if edge.source in steps and edge.target in steps]
     loose = [edge for edge in known if not fit.allows(edge.link, steps[edge.source], steps[edge.target])]
-    shared = {edge for edge in loose if fit.may_share(edge, steps[edge.target])}
+    shared = {edge for edge in loose if fit.may_share(edge, steps[edge.source], steps[edge.target])}
     left = [Uncovered(edge, steps[edge.source], steps[edge.target]) for edge in loose if edge not in shared]
     return left, len(shared)
 

@@ -79,10 +79,10 @@ class Hints:
     direct: frozenset[PlannedEdge] | None = None
     """Edges whose value is handed on as it is: a future, a state, a result. An engine sees these; it does not see an
     edge through a value that was computed from a result. None: every edge counts as direct."""
-    closed: frozenset[tuple[str, str]] = frozenset()
-    """Step id and parameter of which everything is known that the value was made from: constants, parameters of the
-    flow, and the steps that have an edge. An engine that knows results by their identity may name another step there,
-    one that was given the same object and handed it back."""
+    closed: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Step id and parameter of which everything is known that the value was made from, to the steps among that; the
+    rest are constants and parameters of the flow. An engine that knows results by their identity may name another step
+    there, one that was given the same object and handed it back."""
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Step id to the names under which an engine may record its function, where the callee does not tell."""
 

@@ -170,12 +170,13 @@ def run(
     return Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made, whole=True)
 
 
-def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> frozenset[str]:
+def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> dict[str, Deps]:
     """Parameters of which everything is known that their values were made from; one left to its default too."""
-    found = {name for name, value in bound.items() if is_whole(value)}
+    found = {name: deps_of(value) for name, value in bound.items() if is_whole(value)}
     if isinstance(fn, Function) and is_whole(*given.rest):
-        found.update(name for name in signature_of(fn.node.args).names if name not in bound)
-    return frozenset(found)
+        rest = deps_of(*given.rest)
+        found.update((name, rest) for name in signature_of(fn.node.args).names if name not in bound)
+    return found
 
 
 def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:

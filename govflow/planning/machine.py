@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -369,7 +369,7 @@ class Machine:
         order: Deps = NO_DEPS,
         direct: Deps = NO_DEPS,
         direct_order: Deps = NO_DEPS,
-        closed: frozenset[str] = frozenset(),
+        closed: Mapping[str, Deps] | None = None,
         recorded_as: frozenset[str] = frozenset(),
         parameters: tuple[str, ...] = (),
         constants: dict[str, JsonValue] | None = None,
@@ -387,10 +387,10 @@ class Machine:
             self._numbers += 1
             draft = Draft(self._numbers, kind, callee, options, defaults, code(), is_many, is_optional, reason)
             draft.recorded_as = recorded_as
-            draft.closed = closed
+            draft.closed = dict(closed or {})
             place.draft = draft
             self.recorder.drafts[draft.number] = draft
-        draft.closed &= closed
+        draft.close(closed or {})
         draft.meet(many=is_many, optional=is_optional, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))
         self.recorder.touched += 1

@@ -120,7 +120,13 @@ def _of_class(owner: ClassValue, name: str) -> Value:
         return Data(NO_DEPS, Origin.EXTERNAL)
     if isinstance(found, Function) and found.binding == "class":
         return BoundFunction(found, owner)
+    if isinstance(found, TaskValue | FlowValue) and found.receiver is None and _is_of_class(found.fn):
+        return replace(found, receiver=owner)
     return found
+
+
+def _is_of_class(fn: Value) -> bool:
+    return isinstance(fn, Function) and fn.binding == "class"
 
 
 def class_member(cls: ClassValue, name: str) -> Value | None:

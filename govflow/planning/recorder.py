@@ -8,7 +8,7 @@ the order of evaluation.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,7 +48,8 @@ class Draft:
     parameters: dict[str, None] = field(default_factory=dict)
     constants: dict[str, JsonValue] | None = None
     step_id: str = ""
-    closed: frozenset[str] = frozenset()  # parameters of which everything is known that their values were made from
+    # Parameters of which everything is known that their values were made from, with the steps among that.
+    closed: dict[str, Deps] = field(default_factory=dict)
     deeds: Deeds = field(default_factory=Deeds)  # what its body does to the world
     recorded_as: frozenset[str] = frozenset()  # names that an engine may record its function under
 
@@ -64,6 +65,10 @@ class Draft:
                 for name, value in self.constants.items()
                 if name in constants and constants[name] == value and type(constants[name]) is type(value)
             }
+
+    def close(self, closed: Mapping[str, Deps]) -> None:
+        """Of these parameters all is known at one reading of the call; of others no longer."""
+        self.closed = {name: deps | closed[name] for name, deps in self.closed.items() if name in closed}
 
     @property
     def multiplicity(self) -> Multiplicity:
@@ -148,9 +153,14 @@ class Recorder:
         ids = {number: draft.step_id for number, draft in self.drafts.items()}
         return frozenset((ids[source], ids[target], kind) for source, target, kind in self.direct)
 
-    def closed_parameters(self) -> frozenset[tuple[str, str]]:
-        """Step id and each parameter whose value has no step behind it but those with an edge; after :meth:`finish`."""
-        return frozenset((draft.step_id, name) for draft in self.drafts.values() for name in draft.closed)
+    def closed_parameters(self) -> dict[tuple[str, str], frozenset[str]]:
+        """Parameters of steps whose values were made from these steps and no others; after :meth:`finish`."""
+        ids = {number: draft.step_id for number, draft in self.drafts.items()}
+        return {
+            (draft.step_id, name): frozenset(ids[number] for number in deps if number in ids)
+            for draft in self.drafts.values()
+            for name, deps in draft.closed.items()
+        }
 
     def recorded_names(self) -> dict[str, frozenset[str]]:
         """Step id to the names that an engine may record its function under; after :meth:`finish`."""

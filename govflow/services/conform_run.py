@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from govflow.audit.body import parse_body
@@ -135,10 +134,3 @@ def _logged(run_id: str, settings: Settings) -> Mapping[str, frozenset[str]]:
             if step_id and task_run:
                 found[str(task_run)] = found.get(str(task_run), frozenset()) | {str(step_id)}
     return found
-
-
-def default_settings(path: Path | None = None) -> Settings:
-    """The settings of this place."""
-    from govflow.settings import load_settings
-
-    return load_settings(policy=path)

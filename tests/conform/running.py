@@ -63,4 +63,4 @@ def settled(run_id: str, read: Callable[[str], ExecutedGraph]) -> ExecutedGraph:
         if (graph == before and not open_calls and graph.state is not RunState.UNFINISHED) or time.monotonic() > end:
             return graph
         before = graph
-        time.sleep(0.4)
+        time.sleep(0.25)
