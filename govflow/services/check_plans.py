@@ -181,12 +181,13 @@ def _unused(
         return
     seen = {flow.name for flow in reading.flows} | {one.file for one in reading.unread}
     held = set(used)
+    file = Path(os.path.relpath(baseline.path, lock_folder(workspace))).as_posix()
     for entry in baseline.entries:
         if entry.fingerprint not in held and (entry.flow in seen or covers(workspace, reading, entry.flow)):
             message = f"{baseline.path} accepts {entry.code} here, and it is no longer found: {entry.message}"
             mend = f"Write it again: govflow check PATH --baseline {baseline.path} --write-baseline"
             step = entry.step_id or None
-            yield CheckFinding("GF401", entry.flow, message, mend, step, file=baseline.path, key=entry.fingerprint)
+            yield CheckFinding("GF401", entry.flow, message, mend, step, file=file, key=entry.fingerprint)
 
 
 def _checked(change: FlowDiff) -> CheckedFlow:

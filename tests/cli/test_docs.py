@@ -64,3 +64,13 @@ def test_the_ten_minutes_of_the_ci_page_go_as_it_says(repo: Path, run: Run) -> N
     (repo / "flows" / "etl.py").write_text(EDITED)
     assert play(second) == [1, 1, 0], "red until it is looked at and locked"
     assert play(second) == [0, 1, 0]
+
+
+def test_the_json_of_a_check_has_the_fields_of_its_page(repo: Path, run: Run) -> None:
+    section = (DOCS / "cli.md").read_text().partition("The JSON document has")[2].partition("Lines and columns")[0]
+    rows = re.findall(r"^\| (`.*?`) \| (.*) \|$", section, re.MULTILINE)
+    document = run("check", "flows", "--format", "json").json
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row[0])] == list(document)
+    told = dict(rows)
+    assert re.findall(r"`(\w+)`", told["`findings`"]) == list(document["findings"][0])
+    assert re.findall(r"`(\w+)`", told["`flows`"]) == list(document["flows"][0])

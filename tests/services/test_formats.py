@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 import xmlschema
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from govflow.services.check_plans import CheckReport
@@ -219,6 +221,19 @@ def test_json_is_data_with_a_version() -> None:
     assert {"code", "level", "flow", "message", "file", "line", "column", "fingerprint"} <= document["findings"][
         0
     ].keys()
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_text_holds_each_format_stays_readable(text: str) -> None:
+    hostile = f"x{text}"  # names are not empty
+    made = hostile_report(hostile)
+    assert len(json.loads(render(made, "json"))["findings"]) == 3
+    assert len(json.loads(render(made, "gitlab"))) == 3
+    assert len(sarif(made)["runs"][0]["results"]) == 3
+    assert len(list(ElementTree.fromstring(render(made, "junit")).iter("testcase"))) == 3
+    assert all(COMMAND.match(line) for line in render(made, "github").split("\n")[:3])
+    assert len(render(made, "github").split("\n")) == 5
+    assert all(letter == "\n" or letter.isprintable() for letter in render(made, "text"))
 
 
 @pytest.mark.parametrize("name", NAMES)

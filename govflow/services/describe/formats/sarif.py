@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MOST_RESULTS: Final = 5_000
 _ROOT: Final = "%SRCROOT%"
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_SEVERITIES: Final = {Level.ERROR: "7.0", Level.WARNING: "5.0", Level.NOTE: "2.0"}
 
 
 def render(report: CheckReport) -> str:
