@@ -10,6 +10,7 @@ from govflow.planning.arguments import Arguments, fill_parameters, literals, nam
 from govflow.planning.containers import call_container_method
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import tells_more, with_deps
+from govflow.planning.effects.handed import note_handed_over
 from govflow.planning.effects.received import elements_too, received
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
@@ -99,7 +100,9 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
         case External(dotted=dotted):
             from govflow.planning.library import call_external
 
-            return after_function(machine, dotted, given, node, call_external(machine, dotted, given, node))
+            result = call_external(machine, dotted, given, node)
+            note_handed_over(machine, dotted.rpartition(".")[2], given, node)
+            return after_function(machine, dotted, given, node, result)
         case Data() as data:
             return _call_data(machine, data, given, node)
     return _call_unknown(machine, "", given, node, NO_DEPS)
@@ -436,6 +439,7 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
             if name in STORING:
                 take_in(receiver, *given.values())
             result = Data(deps | given.deps(), kept, whole=receiver.whole and is_whole(*given.values()))
+            note_handed_over(machine, name, given, node)
             return after_method(machine, receiver, name, given, node, result)
         case Constant():
             return after_method(

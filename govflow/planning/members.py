@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.effects.fields import field_of
 from govflow.planning.effects.objects import of_outside_base, part_of, taken
 from govflow.planning.effects.texts import path_attribute
 from govflow.planning.machine import Machine
@@ -90,6 +91,9 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
     if found is None and name == "__dict__":
         return Data(deps_of(owner), Origin.HIDDEN, "the name is looked up in __dict__")
     if found is None:
+        field = field_of(machine, owner.cls, name, deps_of(owner))
+        if field is not None:
+            return field
         return Method(of_outside_base(machine, bases_outside(owner.cls), deps_of(owner), owner.cls.qualname), name)
     return bind(machine, found, owner, node)
 

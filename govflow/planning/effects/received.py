@@ -72,6 +72,12 @@ def annotated(machine: Machine, annotation: ast.expr, value: Value) -> Value:
     return _of_class(machine, value, cls, value.made if isinstance(value, Object) else "") or value
 
 
+def annotated_as(machine: Machine, annotation: ast.expr, scope: Scope, value: Data, name: str) -> Data | None:
+    """A value as its annotation says; None if that says nothing."""
+    cls = _class_named(machine, annotation, scope, 0)
+    return None if cls is None else _of_class(machine, value, cls, name)
+
+
 def _named(machine: Machine, value: Data, cls: Value | None, name: str) -> Data:
     found = None if cls is None else _of_class(machine, value, cls, name)
     if found is not None:

@@ -304,6 +304,41 @@ def test_lambda_given_away_is_read() -> None:
     assert found == ["file:delete filesystem file://{?}"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "asyncio.to_thread(os.remove, 'a')",
+        "pool.submit(os.remove, 'a')",
+        "list(pool.map(os.remove, ['a']))",
+        "loop.run_in_executor(None, os.remove, 'a')",
+        "threading.Thread(target=os.remove, args=('a',)).start()",
+        "pool.submit(partial(os.remove, 'a'))",
+        "list(map(os.remove, ['a']))",
+        "partial(os.remove, 'a')()",
+        "{'x': os.remove}[x]('a')",
+        "pool.submit(Path('a').unlink)",
+    ],
+)
+def test_outside_function_that_is_handed_over_is_read(body: str) -> None:
+    head = "import asyncio, os, threading\nfrom functools import partial\nfrom pathlib import Path\n"
+    head += "from acme import loop, pool\n"
+    assert effects(body, head) == ["file:delete filesystem file://a"]
+
+
+def test_class_that_is_handed_over_does_nothing() -> None:
+    assert (
+        effects("isinstance(x, requests.Session)\nacme.check(x, requests.HTTPError)", "import acme, requests\n") == []
+    )
+
+
+def test_field_of_a_class_of_the_repository_is_what_its_annotation_says() -> None:
+    head = DB + (
+        "from pydantic import BaseModel\nclass Store(BaseModel):\n    db: psycopg.Connection\n"
+        "    def clear(self):\n        self.db.execute('DELETE FROM t')\n"
+    )
+    assert effects("x.clear()", head, given="x: Store, y") == [DELETE]
+
+
 def test_async_tasks_are_read() -> None:
     plan = plan_of("""
         import httpx
