@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from govflow.errors import SourceError
-from govflow.ir.models import Effect, Step, StepKind
+from govflow.governor.assess import judge
+from govflow.ir.models import Effect, Step, StepKind, Tier
 from govflow.services.deeds import deeds_of, knows_nothing
 from govflow.services.describe.scan import scan_json, scan_markdown, scan_text
-from govflow.services.scan_repository import Scan, scan_repository
+from govflow.services.plan_flows import FlowPlan, Unread
+from govflow.services.scan_repository import Scan, ScannedFlow, judged_flow, scan_repository
 from govflow.services.scan_summary import names_production, riskiest, summarise
-from tests.services.material import step, workspace
+from tests.services.material import plan, step, workspace
+from tests.services.test_describe import HOSTILE
 
 TASKS = """
 from prefect import flow, task
@@ -187,14 +193,9 @@ def with_steps(tmp_path: Path, *steps: Step) -> Scan:
     opened = workspace(environment="production")
     found = scan_repository(opened, [str(tmp_path)], tmp_path)
     (flow,) = found.flows
-    from dataclasses import replace
-
-    from govflow.services.plan_flows import FlowPlan
-    from govflow.services.scan_repository import ScannedFlow, judged_flow
-
     numbered = [one.model_copy(update={"step_id": f"nightly/work#{n}"}) for n, one in enumerate(steps, 1)]
-    plan = flow.plan.model_copy(update={"steps": (*flow.plan.steps, *numbered)})
-    made = judged_flow(opened, FlowPlan("a.py:nightly", plan), "a.py")
+    made_up = flow.plan.model_copy(update={"steps": (*flow.plan.steps, *numbered)})
+    made = judged_flow(opened, FlowPlan("a.py:nightly", made_up), "a.py")
     assert isinstance(made, ScannedFlow)
     return replace(found, flows=(made,))
 
@@ -226,9 +227,6 @@ def with_steps(tmp_path: Path, *steps: Step) -> Scan:
 def test_what_a_step_does_answers_questions(action: str, provider: str, answers: list[str]) -> None:
     opened = workspace(environment="production")
     one = doing(effect(action, provider=provider))
-    from govflow.governor.assess import judge
-    from tests.services.material import plan
-
     judged = judge(one, plan(), opened.ground, opened.requester())
     (deed,) = deeds_of(one, judged, opened.ground.tiers, "production")
     assert list(deed.answers) == answers
@@ -311,8 +309,6 @@ def test_production_is_told_by_whole_words(resource: str, is_production: bool) -
 
 
 def test_only_steps_of_a_tier_are_shown_and_the_summary_counts_all(tmp_path: Path) -> None:
-    from govflow.ir.models import Tier
-
     found = with_steps(tmp_path, doing(effect("data:delete")), doing(effect("data:read")))
     text, page, document = (make(found, Tier.HIGH) for make in (scan_text, scan_markdown, scan_json))
     assert isinstance(document, dict)
@@ -334,3 +330,20 @@ def test_a_name_raises_a_step_and_not_each_thing_that_it_does(tmp_path: Path) ->
     (flow,) = with_steps(tmp_path, doing(effect("data:read"), callee="purge_orders")).flows
     assert flow.judged.steps["nightly/work#1"].tier == 3
     assert [int(deed.tier) for deed in flow.deeds["nightly/work#1"]] == [0]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_source_stays_text_in_every_report(tmp_path: Path, hostile: str) -> None:
+    found = with_steps(
+        tmp_path,
+        doing(effect("data:delete", hostile), unseen=(hostile,)),
+        doing(unseen=(hostile,)),
+        doing(kind=StepKind.UNRESOLVED, reason=hostile),
+    )
+    bad = Unread(f"{hostile}.py", SourceError(f"{hostile}.py:1: {hostile}"))
+    found = replace(found, unread=(bad,), passed_over=((hostile, "link"),))
+    assert all(letter == "\n" or letter.isprintable() for letter in scan_text(found))
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(scan_markdown(found))
+    tags = set(re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", page))
+    assert tags <= {"h2", "h3", "p", "code", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "br"}
+    json.dumps(scan_json(found))
