@@ -17,6 +17,7 @@ from govflow.planning.values import Constant, Data, Deps, External, Object, Orig
 if TYPE_CHECKING:
     from govflow.planning.machine import Machine
 
+_PATH: Final = "file-path"  # the catalogue's name of a path, which is text here
 _NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 _PLAIN: Final = ("builtins.", "typing.", "collections.", "datetime.", "decimal.", "uuid.", "enum.")
 
@@ -57,7 +58,7 @@ def as_object(
 
 def made_by_call(
     known: Known, made: str, given: Arguments, receiver: Object | None, result: Data, *, tame: bool = False
-) -> Object:
+) -> Data:
     """What a call gives.
 
     Args:
@@ -68,6 +69,10 @@ def made_by_call(
         result: what the call gives to planning.
         tame: its effects are known.
     """
+    if known.maker is not None and known.maker.name == _PATH:
+        own = by_name(known.maker.arguments, given)
+        parts = parts_of(own["path"]) if "path" in own else UNKNOWN
+        return Text(result.deps, result.origin, result.reason, result.direct, result.whole, parts, path=True)
     if known.maker is not None:
         return made_as(known.maker, given, receiver, result, made)
     return as_object(result, made=made, tame=tame)
@@ -149,7 +154,7 @@ def object_of_type(machine: Machine, annotation: External, value: Data, name: st
     """A value as an object of the class that an annotation names; None if nothing is known of that class."""
     dotted = annotation.dotted
     kind = machine.lookups.catalogue.type_of(dotted)
-    if kind == "file-path":
+    if kind == _PATH:
         return Text(value.deps, value.origin, value.reason, value.direct, value.whole, parts=UNKNOWN, path=True)
     known = machine.lookups.of(dotted)
     maker = known.maker
@@ -162,7 +167,7 @@ def object_of_type(machine: Machine, annotation: External, value: Data, name: st
     return None
 
 
-def of_outside_base(machine: Machine, bases: Sequence[Value], deps: Deps, name: str) -> Object:
+def of_outside_base(machine: Machine, bases: Sequence[Value], deps: Deps, name: str) -> Data:
     """What an object of a class of the repository has of classes of outside code."""
     for base in bases:
         if isinstance(base, External):

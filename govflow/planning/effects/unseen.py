@@ -34,6 +34,7 @@ _OF_PLAIN_VALUES: Final = frozenset(
 _OF_HANDLES: Final = frozenset(
     {"close", "flush", "seek", "tell", "read", "readline", "readlines", "group", "groups", "groupdict", "match"}
     | {"search", "fullmatch", "finditer", "tolist", "tobytes", "item", "create_task", "acquire", "release", "locked"}
+    | {"exists", "is_file", "is_dir", "readable", "writable", "fileno", "start", "is_alive", "cancel", "cancelled"}
 )
 # What futures, states and results of Prefect have: waiting and looking change nothing.
 _OF_FUTURES: Final = frozenset(

@@ -57,6 +57,8 @@ def test_secret_path_of_a_chat_hook_is_not_shown() -> None:
         ("(Path(__file__).parent / 'out.txt').write_text('')", ["file:write filesystem file://out.txt"]),
         ("os.remove(os.path.join('a', 'b'))", ["file:delete filesystem file://a/b"]),
         ("shutil.rmtree('/tmp/x')", ["file:delete filesystem file:///tmp/x"]),
+        ("(Path.home() / 'a' / x).unlink()", ["file:delete filesystem file://{?}/a/{?}"]),
+        ("p = Path(x)\nif p.exists():\n    p.unlink()", ["file:delete filesystem file://{?}"]),
         ("with Path('a').open('w') as f:\n    f.write('')", ["file:write filesystem file://a"]),
     ],
 )
