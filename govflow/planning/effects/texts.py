@@ -96,24 +96,24 @@ def made(parts: Iterable[str | None], deps: Deps, *, path: bool = False) -> Text
 
 
 def joined(values: Sequence[Value]) -> Value:
-    """An f-string of these values; where one of them is one of several texts, each text that it may be."""
-    for place, value in enumerate(values):
-        if isinstance(value, Choice) and any(map(is_text, value.options)) and len(value.options) <= _MOST_CHOICES:
-            return join(joined([*values[:place], option, *values[place + 1 :]]) for option in _texts_first(value))
-    pieces: list[str | None] = []
+    """An f-string of these values; where some of them are one of several texts, each text that it may be."""
+    deps, whole_known = deps_of(*values), is_whole(*values)
+    texts: list[Parts] = [()]
     for value in values:
-        pieces.extend(parts_of(value))
-    text = made(pieces, deps_of(*values))
-    text.whole = is_whole(*values)
-    return text
+        options = texts_of(value) if isinstance(value, Choice) else (parts_of(value),)
+        if len(texts) * len(options) > _MOST_CHOICES:
+            options = (UNKNOWN,)
+        texts = [(*text, *option) for text in texts for option in options]
+    found = [Text(deps, whole=whole_known, parts=normal(text)) for text in dict.fromkeys(texts)]
+    return found[0] if len(found) == 1 else join(found)
 
 
 def binary(operator: ast.operator, left: Value, right: Value) -> Value | None:
     """``left + right``, ``left % right``, ``left / right`` of texts and paths; None for anything else."""
     text: Text | None = None
     if isinstance(operator, ast.Add) and (is_text(left) or is_text(right)):
-        text = made((*parts_of(left), *parts_of(right)), deps_of(left, right))
-    elif isinstance(operator, ast.Mod) and is_text(left):
+        return joined([left, right])
+    if isinstance(operator, ast.Mod) and is_text(left):
         text = made(_percent(parts_of(left), right), deps_of(left, right))
     elif isinstance(operator, ast.Div) and _is_path(left, right):
         text = path_of([left, right], deps_of(left, right))

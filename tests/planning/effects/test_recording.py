@@ -112,6 +112,22 @@ def test_each_text_that_a_name_may_be_is_read() -> None:
     assert effects(body, DB) == ["data:drop postgres dataset://a", "data:drop postgres dataset://b"]
 
 
+def test_texts_of_many_choices_stay_few() -> None:
+    lines = [f"q{n} = 'a' if x else 'b' if y else 'c'" for n in range(12)]
+    body = "\n".join([*lines, "os.remove(f'{" + "}{".join(f"q{n}" for n in range(12)) + "}')"])
+    found = effects(body, "import os\n")
+    assert 1 <= len(found) <= 16
+    assert all(item.startswith("file:delete filesystem file://") for item in found)
+
+
+def test_text_joined_to_one_of_several_is_each_of_them() -> None:
+    body = "q = 'a' if x else 'b'\nos.remove('/data/' + q)"
+    assert effects(body, "import os\n") == [
+        "file:delete filesystem file:///data/a",
+        "file:delete filesystem file:///data/b",
+    ]
+
+
 @pytest.mark.parametrize(
     "body",
     [
