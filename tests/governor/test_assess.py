@@ -8,7 +8,9 @@ import pytest
 
 from govflow.governor.assess import Ground, StepAssessment, judge
 from govflow.governor.explain import details_of, reason_of
-from govflow.ir.models import Effect, Step, Tier
+from govflow.ir.models import Effect, Step, StepKind, Tier
+from govflow.planning.planner import plan_flow
+from govflow.planning.source import MemoryTree
 from govflow.policy.document import load_policy
 from govflow.policy.engine import Engine
 from govflow.policy.model import Verdict
@@ -101,3 +103,50 @@ def test_whoever_is_asked_sees_everything_that_the_step_does_and_no_secret() -> 
     seen = details_of(judged(undeclared(DROP.model_copy(update={"unbounded": True}), call)), GROUND)["effects"]
     assert seen[0] == "data:drop postgres dataset://acme/orders, every row"
     assert seen[1].startswith("http:post http https://") and "hunter2" not in seen[1]
+
+
+WORDS = """
+import sqlite3
+from prefect import flow, get_run_logger, task
+
+def ask(sql):
+    with sqlite3.connect("shop.db") as connection:
+        connection.execute(sql)
+
+@task
+def rebuild():
+    'Delete nothing, drop nothing, purge nothing.'
+    get_run_logger().info("will truncate and destroy later")
+    ask("{sql}")
+
+@task
+def {name}(rows):
+    return "uninstall"
+
+@flow
+def main():
+    rebuild()
+    {name}([1])
+"""
+
+
+@pytest.mark.covers("S5-18")
+@pytest.mark.parametrize(
+    ("sql", "name", "tiers"),
+    [
+        ("SELECT 'drop' FROM purge", "keep", (0, 0)),
+        ("DROP TABLE orders", "keep", (3, 0)),
+        ("TRUNCATE orders", "keep", (3, 0)),
+        ("DELETE FROM orders WHERE id = 1", "keep", (3, 0)),
+        ("SELECT 1", "purge_orders", (0, 3)),
+        ("SELECT 1", "uninstall", (0, 3)),
+        ("SELECT 1", "undelete", (0, 0)),
+    ],
+)
+def test_destructive_words_count_in_sql_verbs_and_names_and_not_in_free_text(
+    sql: str, name: str, tiers: tuple[int, int]
+) -> None:
+    source = WORDS.format(sql=sql, name=name)
+    made = plan_flow(MemoryTree({"flow.py": source}), "flow.py").plan
+    found = [judge(step, made, GROUND, ALICE).tier for step in made.steps if step.kind is StepKind.TASK]
+    assert tuple(map(int, found)) == tiers

@@ -42,6 +42,7 @@ class Frame:
 # --- the verdict ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("D-04")
 @pytest.mark.parametrize(
     ("steps", "event", "tier", "rules"),
     [

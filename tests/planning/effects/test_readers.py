@@ -9,7 +9,7 @@ from tests.planning.effects.doing import effects
 HTTP = "import requests, httpx\n"
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -41,7 +41,7 @@ def test_secret_path_of_a_chat_hook_is_not_shown() -> None:
     assert found == ["message:send slack slack://{?}"]
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -66,7 +66,7 @@ def test_file_is_read_written_or_deleted(body: str, expected: list[str]) -> None
     assert effects(body, "import os, shutil\nfrom pathlib import Path\n") == expected
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -14,7 +14,7 @@ DELETE = "data:delete postgres dataset://t !"
 # objects
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     "body",
     [
@@ -490,7 +490,7 @@ def test_many_unknown_calls_are_told_by_package() -> None:
 # kinds of code that flows are made of
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -17,7 +17,7 @@ def said(*parts: str | None, dialect: str = "") -> list[str]:
     ]
 
 
-@pytest.mark.covers("S3-24")
+@pytest.mark.covers("B-01")
 @pytest.mark.parametrize(
     ("text", "dialect", "expected"),
     [
