@@ -21,7 +21,8 @@ from tests.cli.conftest import FLOW, POLICY, files
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(govflow.__file__).parents[1]
+ROOT = Path(govflow.__file__).parents[1]  # what is tested: this tree, or an installed wheel
+TREE = Path(__file__).parents[2]
 PLUGIN = "govflow.testing.plugin"
 HEAVY = ("prefect", "networkx", "pydantic", "orjson", "yaml", "sqlalchemy", "structlog", "cyclopts", "rich")
 
@@ -339,7 +340,7 @@ def test_imports():
 
 
 def test_pytest_finds_it_by_its_entry_point(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
+    declared = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
     assert declared == {"govflow": PLUGIN}
     assert EntryPoint("govflow", declared["govflow"], "pytest11").load().__name__ == PLUGIN
     probe = project.path / "site" / "govflow_probe-0.dist-info"
@@ -355,7 +356,7 @@ def test_pytest_finds_it_by_its_entry_point(project: pytest.Pytester, monkeypatc
 
 
 def test_the_examples_of_the_page_do_what_it_says(project: pytest.Pytester) -> None:
-    page = (ROOT / "docs" / "testing.md").read_text()
+    page = (TREE / "docs" / "testing.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 2
     harmless = FLOW.replace("data:delete", "data:read").replace("purge", "store").replace("{table}", "orders")
@@ -367,7 +368,7 @@ def test_the_examples_of_the_page_do_what_it_says(project: pytest.Pytester) -> N
 
 
 def test_the_page_names_what_plans_and_steps_have() -> None:
-    page = (ROOT / "docs" / "testing.md").read_text()
+    page = (TREE / "docs" / "testing.md").read_text()
     for subject in (PlanUnderTest, StepUnderTest):
         public = {name for name in dir(subject) if not name.startswith("_")}
         public -= {"name", "line", "folder", "step", "plan", "assessment", "judged", "workspace"}
