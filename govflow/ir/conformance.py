@@ -59,7 +59,7 @@ class Conformance:
     run_id: str
     flow: str
     state: RunState
-    exact: bool  # every call was known by its step id, none by its function's name
+    exact: bool  # every call of a task was known by its step id, none by its function's name
     steps: int  # planned tasks and subflows
     mandatory: int
     calls: tuple[Executed, ...]
@@ -132,7 +132,7 @@ def compare(plan: Plan, graph: ExecutedGraph, hints: Hints | None = None) -> Con
         run_id=graph.run_id,
         flow=graph.flow,
         state=graph.state,
-        exact=all(call.step_ids for call in graph.calls),
+        exact=all(call.step_ids or call.subflow_run for call in graph.calls),
         steps=sum(step.kind in (StepKind.TASK, StepKind.SUBFLOW) for step in plan.steps),
         mandatory=len(mandatory),
         calls=graph.calls,

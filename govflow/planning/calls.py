@@ -175,11 +175,18 @@ def run(
 
 def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> dict[str, Deps]:
     """Parameters of which everything is known that their values were made from; one left to its default too."""
-    found = {name: deps_of(value) for name, value in bound.items() if is_whole(value)}
+    found = {name: deps_of(value) for name, value in bound.items() if is_whole(value) and not _has_no_identity(value)}
     if isinstance(fn, Function) and is_whole(*given.rest):
         rest = deps_of(*given.rest)
         found.update((name, rest) for name in signature_of(fn.node.args).names if name not in bound)
     return found
+
+
+def _has_no_identity(value: Value) -> bool:
+    """Whether an engine that knows results by identity can never take this value for one."""
+    if not isinstance(value, Constant):
+        return False
+    return value.value is None or (isinstance(value.value, int) and -5 <= value.value <= 256)
 
 
 def _call_past(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:
