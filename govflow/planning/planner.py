@@ -138,7 +138,8 @@ class Reader:
     def _planned(self, machine: Machine, path: str, chosen: _Found) -> PlannedFlow:
         plan, used = self._session.plan_first(machine, chosen.value)
         folder = posixpath.dirname(path) or "."
-        refs = [FunctionRef(posixpath.relpath(item.path, folder), item.qualname, item.line, item.role) for item in used]
+        files = {path: posixpath.relpath(path, folder) for path in {item.path for item in used}}
+        refs = [FunctionRef(files[item.path], item.qualname, item.line, item.role) for item in used]
         recorder = machine.recorder
         hints = NO_HINTS if recorder is None else recorder.hints()
         machine.forget()

@@ -28,6 +28,7 @@ class WorkingTree:
             raise SourceError(f"{path} is outside the tree that is read", mend="Give a path inside the repository.")
         place = self.root / pure
         try:
+            place.lstat()  # most of what is asked for is not there, and this is how it is told soonest
             real = place.resolve(strict=True)
         except (FileNotFoundError, NotADirectoryError):
             return None
