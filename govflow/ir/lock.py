@@ -4,8 +4,9 @@ It is JSON with sorted keys, two spaces and a trailing newline::
 
     {"flows": {"flows/etl.py:etl": {"plan": {...}, "plan_hash": "sha256:..."}}, "version": 1}
 
-A plan is written without what no hash covers and every edit moves: call sites and findings. Fields that have their
-default value are left out. So the same plan gives the same bytes, and only a change of meaning shows in the diff.
+A plan is written without what no hash covers and every edit moves: call sites, findings, where an effect stands. Fields
+that have their default value are left out. So the same plan gives the same bytes, and only a change of meaning shows in
+the diff.
 """
 
 from __future__ import annotations
@@ -181,11 +182,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+_NOT_WRITTEN: Final[Any] = {
+    "findings": True,
+    "steps": {"__all__": {"sites": True, "unseen": True, "effects": {"__all__": {"detail": True, "site": True}}}},
+}
+"""What no hash covers: every edit would move it."""
+
+
 def _plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as the file has it; edges sorted, steps in source order."""
-    document = plan.model_dump(
-        mode="json", exclude={"findings": True, "steps": {"__all__": {"sites"}}}, exclude_defaults=True
-    )
+    document = plan.model_dump(mode="json", exclude=_NOT_WRITTEN, exclude_defaults=True)
     if "edges" in document:
         document["edges"] = sorted(document["edges"], key=lambda edge: sorted(edge.items()))
     return document

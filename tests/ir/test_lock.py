@@ -12,7 +12,7 @@ from hypothesis import given
 from govflow.errors import LockError
 from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import Lock, LockedFlow, dump_lock, load_lock, plan_key
-from govflow.ir.models import Plan, Tier
+from govflow.ir.models import CallSite, Effect, Plan, Tier
 from tests.ir import plans
 
 NAME = "flows/etl.py:etl"
@@ -42,6 +42,17 @@ def test_moving_a_call_down_a_line_does_not_change_the_text() -> None:
         update={"findings": (), "steps": tuple(s.model_copy(update={"sites": ()}) for s in plans.etl().steps)}
     )
     assert dump_lock(Lock().with_flow(NAME, quiet)) == dump_lock(Lock().with_flow(NAME, plans.etl()))
+
+
+def test_moving_an_effect_down_a_line_does_not_change_the_text() -> None:
+    def does(line: int) -> Plan:
+        site = CallSite(file="a.py", function="a", line=line, column=0, end_line=line, end_column=9)
+        effect = Effect(action="data:delete", provider="postgres", resource="dataset://t", detail=f"{line}", site=site)
+        return plans.plan(plans.step("a#1", effects=(effect,), unseen=(f"lib.f{line}",)))
+
+    one, other = (dump_lock(Lock().with_flow("a.py:a", does(line))) for line in (3, 4))
+    assert one == other
+    assert "dataset://t" in one and "site" not in one
 
 
 def test_what_a_reviewer_reads_is_in_the_text() -> None:
