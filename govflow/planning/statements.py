@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from govflow.planning.calls import entered_with, left_with
 from govflow.planning.effects.received import annotated
@@ -168,10 +168,18 @@ def _merge(machine: Machine, branches: Iterable[tuple[int, dict[str, Value]]], *
     return ends
 
 
+def _defines(statement: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
 @runs(ast.If)
 def _if(machine: Machine, node: ast.If) -> int:
     if is_main_guard(node.test) and not machine.frame.qualname:
-        return machine.execute(node.orelse)
+        end = machine.execute(node.orelse)
+        if machine.frame.module.path == machine.flow_path:
+            # A flow of a script may be defined there. What the script then runs is not read: it is another start.
+            machine.execute([item for item in node.body if _defines(item) and machine.scope.own(item.name) is None])
+        return end
     if isinstance(node.test, ast.Constant):
         return machine.execute(node.body if node.test.value else node.orelse)
     machine.evaluate(node.test)
