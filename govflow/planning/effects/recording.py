@@ -21,7 +21,8 @@ from govflow.planning.effects.http import read_http
 from govflow.planning.effects.locations import clean, is_own_text, location, shown
 from govflow.planning.effects.objects import as_object, database_of, made_by_call
 from govflow.planning.effects.sql import read_sql
-from govflow.planning.effects.texts import FUNCTIONS, TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
+from govflow.planning.effects.text_functions import FUNCTIONS
+from govflow.planning.effects.texts import TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
 from govflow.planning.effects.unseen import is_harmless_method, is_quiet_function
 from govflow.planning.values import Choice, Constant, Container, Data, Object, Origin, Text, Value
 

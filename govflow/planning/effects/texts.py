@@ -7,11 +7,9 @@ written from the root of the tree, behind :data:`TREE`.
 from __future__ import annotations
 
 import ast
-import inspect
 import posixpath
 import re
 import string
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
@@ -278,7 +276,8 @@ def _tidy(parts: Parts) -> Parts:
     return (posixpath.normpath(text),)
 
 
-def _folder(parts: Parts) -> Parts:
+def folder_of(parts: Parts) -> Parts:
+    """The folder that a path stands in."""
     text = whole(parts)
     if text is not None:
         mark = TREE if text.startswith(TREE) else ""
@@ -292,7 +291,7 @@ def _folder(parts: Parts) -> Parts:
 def path_attribute(owner: Text, name: str) -> Value | None:
     """``path.parent``, ``path.name`` and the like; None for what is no text."""
     if name == "parent":
-        return Text(owner.deps, whole=owner.whole, parts=_folder(owner.parts), path=True)
+        return Text(owner.deps, whole=owner.whole, parts=folder_of(owner.parts), path=True)
     if name in ("name", "stem", "suffix"):
         text = whole(owner.parts)
         if text is None:
@@ -304,7 +303,7 @@ def path_attribute(owner: Text, name: str) -> Value | None:
 
 
 def _with_name(owner: Text, given: Arguments, deps: Deps) -> Value:
-    folder = Text(deps, parts=_folder(owner.parts), path=True)
+    folder = Text(deps, parts=folder_of(owner.parts), path=True)
     return path_of([folder, given.first()], deps)
 
 
@@ -327,79 +326,3 @@ _PATH_METHODS: Final[dict[str, Callable[[Text, Arguments, Deps], Value]]] = {
         lambda owner, _, deps: Container([made((*owner.parts, "/", None), deps, path=True)], exact=False),
     ),
 }
-
-
-# functions of outside code that give text
-
-
-def _first(given: Arguments, deps: Deps) -> Value:
-    value = given.first()
-    return Text(deps, parts=parts_of(value), path=isinstance(value, Text) and value.path)
-
-
-def _changed(change: Callable[[str], str]) -> Callable[[Arguments, Deps], Value]:
-    def apply(given: Arguments, deps: Deps) -> Value:
-        parts = parts_of(given.first())
-        text = whole(parts)
-        return made(parts if text is None else (change(text),), deps)
-
-    return apply
-
-
-def _dirname(given: Arguments, deps: Deps) -> Value:
-    return Text(deps, parts=_folder(parts_of(given.first())), path=True)
-
-
-def _identifier(given: Arguments, deps: Deps) -> Value:
-    pieces: list[str | None] = []
-    for number, value in enumerate(given.positional):
-        pieces.extend((*((".",) if number else ()), *parts_of(value)))
-    return made(pieces, deps)
-
-
-def _url(given: Arguments, deps: Deps) -> Value:
-    if len(given.positional) < 2:
-        return _first(given, deps)
-    base, rest = parts_of(given.positional[0]), parts_of(given.positional[1])
-    if rest and isinstance(rest[0], str) and "://" in rest[0]:
-        return made(rest, deps)
-    if base and isinstance(base[-1], str):
-        base = (*base[:-1], base[-1].rstrip("/"))
-    if rest and isinstance(rest[0], str):
-        rest = (rest[0].lstrip("/"), *rest[1:])
-    return made((*base, "/", *rest), deps)
-
-
-FUNCTIONS: Final[dict[str, Callable[[Arguments, Deps], Value]]] = {
-    **dict.fromkeys(
-        ("pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath", "anyio.Path"),
-        lambda given, deps: path_of(given.positional, deps) if given.positional else made(UNKNOWN, deps, path=True),
-    ),
-    **dict.fromkeys(
-        ("os.path.join", "posixpath.join"),
-        lambda given, deps: path_of([*given.positional, *given.rest], deps),
-    ),
-    **dict.fromkeys(("os.path.dirname", "posixpath.dirname"), _dirname),
-    **dict.fromkeys(
-        (
-            "builtins.str",
-            "os.fspath",
-            "os.path.abspath",
-            "os.path.realpath",
-            "os.path.expanduser",
-            "os.path.normpath",
-            "sqlalchemy.text",
-            "sqlalchemy.sql.text",
-            "sqlalchemy.sql.expression.text",
-            "sqlalchemy.DDL",
-            "psycopg.sql.SQL",
-            "psycopg2.sql.SQL",
-        ),
-        _first,
-    ),
-    **dict.fromkeys(("psycopg.sql.Identifier", "psycopg2.sql.Identifier"), _identifier),
-    "textwrap.dedent": _changed(textwrap.dedent),
-    "inspect.cleandoc": _changed(inspect.cleandoc),
-    "urllib.parse.urljoin": _url,
-}
-"""Dotted name to what it gives of its arguments."""
