@@ -61,10 +61,9 @@ def test_a_recursive_helper_hands_on_what_it_gives_itself() -> None:
 
 
 def test_each_object_of_a_dataclass_has_a_list_of_its_own() -> None:
-    head = "from dataclasses import dataclass, field\n@dataclass\nclass Batch:\n    parts: list = field(default_factory=list)\n"
-    plan = plan_of(
-        head + "@flow\ndef main():\n    one = Batch()\n    one.parts.append(a.submit(1))\n    b(one.parts)\n"
-    )
+    head = "from dataclasses import dataclass, field\n@dataclass\nclass Batch:\n    parts: list = "
+    body = "@flow\ndef main():\n    one = Batch()\n    one.parts.append(a.submit(1))\n    b(one.parts)\n"
+    plan = plan_of(head + "field(default_factory=list)\n" + body)
     assert edges(plan) == {"a#1 -> b#1"}
 
 
@@ -77,7 +76,8 @@ def test_a_context_without_a_name_is_left_too() -> None:
 def test_what_registers_itself_at_import_is_there_although_nobody_names_its_module() -> None:
     files = {
         "pkg/__init__.py": "from . import rest\nfrom .registry import LOADERS\n",
-        "pkg/registry.py": "from prefect import task\nLOADERS = {}\ndef loader(fn):\n    LOADERS[fn.__name__] = task(fn)\n",
+        "pkg/registry.py": "from prefect import task\nLOADERS = {}\n"
+        "def loader(fn):\n    LOADERS[fn.__name__] = task(fn)\n",
         "pkg/rest.py": "from .registry import loader\n@loader\ndef read(x):\n    return x\n",
     }
     plan = plan_of("from pkg import LOADERS\n@flow\ndef main(n='read'):\n    LOADERS[n](1)\n", files=files)
