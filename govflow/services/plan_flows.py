@@ -125,8 +125,22 @@ def flows_of(reader: Reader, path: str, name: str, function: str | None = None) 
         SourceError: the file cannot be read.
         FlowNotFound: there is no such flow.
     """
+    if not _is_text(path):
+        raise SourceError(
+            f"{path!a}: the name of the file is no UTF-8, so no plan can hold it.",
+            mend="Rename the file, or leave it out of what is read.",
+            details={"file": path},
+        )
     planned = reader.plans(path) if function is None else (reader.plan(path, function),)
     return [FlowPlan(f"{name}:{one.plan.function}", one.plan) for one in planned]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Readers:

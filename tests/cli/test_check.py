@@ -136,6 +136,24 @@ def test_a_file_that_was_named_and_cannot_be_read_is_a_finding(repo: Path, run: 
     assert "GF101" in result.out, "the other one is still checked"
 
 
+def test_odd_names_of_files_are_findings_or_flows(history: Path, run: Run) -> None:
+    source = FLOW.replace("nightly", "weekly").encode()
+    for name in (b"new\nline.py", b"caf\xe9.py", "\u00fc ::x.py".encode()):
+        Path(os.fsdecode(bytes(history / "flows") + b"/" + name)).write_bytes(source)
+    for base in ((), ("--base", "main")):
+        for form in ("text", "json", "md", "github", "gitlab", "junit", "sarif"):
+            result = run("check", "flows", "--format", form, *base)
+            assert (result.code, result.err) == (1, ""), form
+        assert codes(run, *base).count("GF101") == 2
+        assert codes(run, *base).count("GF303") == 1
+    (history / "flows" / "new\nline.py").unlink()  # git cannot be asked for such a name line by line
+    git(history, "add", "-A")
+    git(history, "commit", "-qm", "odd")
+    assert run("diff", "main..HEAD", "flows").code == 1
+    git(history, "branch", "-f", "main")
+    assert codes(run, "--base", "main") == []
+
+
 def test_the_last_flow_that_is_gone_is_found(history: Path, run: Run) -> None:
     (history / "flows" / "etl.py").unlink()
     assert codes(run) == ["GF103"]
