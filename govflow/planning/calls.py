@@ -365,12 +365,14 @@ def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.
     return instance
 
 
-def _fields(cls: ClassValue) -> list[str]:
-    """Fields of a dataclass or model, those of its bases first."""
+def _fields(cls: ClassValue, seen: set[int] | None = None) -> list[str]:
+    """Fields of a dataclass or model, those of its bases first; each class is looked at once."""
+    seen = set() if seen is None else seen
+    seen.add(id(cls))
     found: dict[str, None] = {}
     for base in cls.bases:
-        if isinstance(base, ClassValue) and base is not cls:
-            found.update(dict.fromkeys(_fields(base)))
+        if isinstance(base, ClassValue) and id(base) not in seen:
+            found.update(dict.fromkeys(_fields(base, seen)))
     for item in cls.node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             found[item.target.id] = None

@@ -40,11 +40,11 @@ def call_container_method(machine: Machine, owner: Container, name: str, given: 
 def _extend(machine: Machine, owner: Container, given: Arguments) -> Value:
     for value in given.positional:
         if isinstance(value, Container) and owner.keys is not None and value.keys is not None:
-            for key, item in zip(value.keys, value.items, strict=True):
+            for key, item in zip(list(value.keys), list(value.items), strict=True):  # it may be the owner itself
                 owner.add(item, key)
             owner.exact = owner.exact and value.exact and not (machine.many or machine.optional)
         elif isinstance(value, Container) and owner.keys is None:
-            for item in value.items if value.keys is None else value.keys:
+            for item in list(value.items if value.keys is None else value.keys):
                 owner.add(item)
             owner.exact = owner.exact and value.exact and not (machine.many or machine.optional)
         else:
@@ -52,6 +52,7 @@ def _extend(machine: Machine, owner: Container, given: Arguments) -> Value:
             owner.add(iterate(machine, value))
     for name, value in given.keywords.items():
         owner.add(value, Constant(name))
+    owner.settle()
     return owner
 
 

@@ -98,12 +98,13 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
             continue
         inner = machine.evaluate(value)  # {**inner}
         if isinstance(inner, Container) and inner.keys is not None:
-            found.items.extend(inner.items)
-            (found.keys or []).extend(inner.keys)
+            for inner_key, item in zip(inner.keys, inner.items, strict=True):
+                found.add(item, inner_key)
             found.exact = found.exact and inner.exact
         else:
             found.exact = False
             found.add(iterate(machine, inner))
+        found.settle()
     return found
 
 

@@ -314,7 +314,7 @@ class Machine:
         """A path of the tree, relative to the folder of the flow's file."""
         known = self._relative.get(path)
         if known is None:
-            known = self._relative[path] = posixpath.relpath(path, self.folder or ".")
+            known = self._relative[path] = posixpath.relpath(path or ".", self.folder or ".")
         return known
 
     def file_text(self, name: str, *, from_root: bool) -> str | None:

@@ -9,6 +9,8 @@ from govflow.planning.machine import Machine
 from govflow.planning.members import iterate
 from govflow.planning.values import Constant, Container, Data, Origin, Value, deps_of
 
+_MOST_SPREAD = 10_000  # arguments that are told apart
+
 
 def evaluate_arguments(machine: Machine, node: ast.Call) -> Arguments:
     """The arguments of a call, ``*`` and ``**`` spread as far as they are known."""
@@ -18,7 +20,8 @@ def evaluate_arguments(machine: Machine, node: ast.Call) -> Arguments:
             (found.rest if found.rest else found.positional).append(machine.evaluate(argument))
             continue
         value = machine.evaluate(argument.value)
-        if isinstance(value, Container) and value.keys is None and value.exact and not found.rest:
+        few = len(found.positional) < _MOST_SPREAD
+        if isinstance(value, Container) and value.keys is None and value.exact and not found.rest and few:
             found.positional.extend(value.items)
         else:
             found.rest.append(iterate(machine, value))

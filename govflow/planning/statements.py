@@ -71,9 +71,10 @@ def _augmented(machine: Machine, node: ast.AugAssign) -> int:
     value = machine.evaluate(node.value)
     before = machine.evaluate(_loaded(node.target))
     if isinstance(before, Container) and isinstance(value, Container):
-        items = value.items
-        for index, item in enumerate(items):
-            before.add(item, value.keys[index] if value.keys is not None else None)
+        keys = [None] * len(value.items) if value.keys is None else list(value.keys)
+        for key, item in zip(keys, list(value.items), strict=True):  # it may be the same list
+            before.add(item, key)
+        before.settle()
         before.exact = before.exact and value.exact and not (machine.many or machine.optional)
         return NEXT
     text = binary(node.op, before, value)

@@ -21,6 +21,7 @@ Deps: TypeAlias = frozenset[int]
 NO_DEPS: Deps = frozenset()
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _WIDEST_CHOICE = 64
+_MOST_ITEMS = 20_000  # of a container, before each is kept once
 _DEEPEST_LOOK = 20  # containers inside containers
 
 
@@ -249,6 +250,22 @@ class Container(Value):
     keys: list[Value] | None = None
     exact: bool = True
     swallows: bool = False  # what a generator gives that, as a context manager, may swallow an error
+
+    def __post_init__(self) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """Keep each item once where there are too many: code that doubles a list forty times must not fill memory."""
+        if len(self.items) <= _MOST_ITEMS:
+            return
+        keys = self.keys if self.keys is not None else [NONE] * len(self.items)
+        pairs = {(_key(key), _key(item)): (key, item) for key, item in zip(keys, self.items, strict=True)}
+        if len(pairs) == len(self.items):
+            return
+        self.items = [item for _, item in pairs.values()]
+        if self.keys is not None:
+            self.keys = [key for key, _ in pairs.values()]
+        self.exact = False
 
     def add(self, item: Value, key: Value | None = None) -> None:
         """Put one more item in. Where places do not count, not again what was just put in: a loop is read twice."""

@@ -95,7 +95,7 @@ def _unless_token(segment: str) -> str:
 
 def clean(text: str) -> str:
     """Text as a part of a resource: on one line, not too long, never empty."""
-    text = _CONTROL.sub(" ", text).strip()
+    text = _CONTROL.sub(" ", text).strip().encode("utf-8", "replace").decode()  # half a surrogate pair is no text
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + UNKNOWN
     return text or UNKNOWN
