@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _OPENERS: Final = frozenset({"builtins.open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"})
 _CONTENT: Final = frozenset({"read", "readlines", "readline"})
 _MOST_CHOICES: Final = 8
+_STATEMENTS: Final = ("sqlalchemy", "sqlmodel")  # where statements are made, not texts of them
 _READING: Final = ("read", "fetch", "query", "get", "select", "stream", "list")
 
 
@@ -201,7 +202,8 @@ def _sql(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterator[
 def _unknown_action(call: Call, statement: Value | None) -> str:
     """What running SQL is taken for when none of it is known: writing, unless the call reads or code made it."""
     # A statement that known code made, such as sqlalchemy.delete(...), was noted where it was made.
-    made = isinstance(statement, Object) and "()" in statement.made
+    # Text that a template or unknown code made may be anything.
+    made = isinstance(statement, Object) and statement.made.startswith(_STATEMENTS)
     reads = call.names[0].rpartition(".")[2].startswith(_READING)
     return "data:query" if made or reads else "data:write"
 

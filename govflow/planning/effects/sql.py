@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from govflow.planning.effects.catalogue import UNKNOWN
 from govflow.planning.effects.deeds import Deed
-from govflow.planning.effects.sql_words import AT_RUN_TIME, Statement, by_first_words, first_word
+from govflow.planning.effects.sql_words import AT_RUN_TIME, Statement, by_first_words, first_word, with_hidden
 from govflow.planning.effects.sql_words import HOLE as _HOLE
 from govflow.planning.effects.sql_words import NOTHING as _NOTHING
 from govflow.planning.effects.sql_words import VERBS as _VERBS
@@ -68,7 +68,7 @@ def _read(text: str, dialect: str) -> Reading:
         return Reading(by_first_words(_BLOCK.sub(" ", templated)), "it is a template with statements of its own")
     text = _PYFORMAT.sub("NULL", templated).replace("%%", "%")
     if len(text) > _LONGEST:
-        return Reading(by_first_words(text), "it is too long to be parsed")
+        return Reading(with_hidden(by_first_words(text), text), "it is too long to be parsed")
     first = first_word(text)
     if first not in _KNOWN and first != _HOLE.partition("_")[0]:
         return Reading(by_first_words(text), "it does not start with a word of SQL" if first else "")
@@ -83,8 +83,8 @@ def _read(text: str, dialect: str) -> Reading:
             continue
         from govflow.planning.effects.sql_trees import statements_of
 
-        return Reading(statements_of(trees, text), "")
-    return Reading(by_first_words(text), trouble or "it cannot be parsed")
+        return Reading(statements_of(trees, text, candidate), "")
+    return Reading(with_hidden(by_first_words(text), text), trouble or "it cannot be parsed")
 
 
 class _Unparsed(Exception):

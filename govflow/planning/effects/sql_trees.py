@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlglot import expressions as exp
 
 from govflow.planning.effects.catalogue import UNKNOWN
-from govflow.planning.effects.sql_words import HOLE, Statement, by_first_words, spelled_piece
+from govflow.planning.effects.sql_words import AT_RUN_TIME, HOLE, Statement, by_first_words, spelled_piece, with_hidden
 
 _NOTHING = (exp.Set, exp.Transaction, exp.Commit, exp.Rollback, exp.Use, exp.Pragma)
+_BLOCKS = (*_NOTHING, exp.Command, exp.Declare)
+_PROGRAM = re.compile(r"\b(?:to|from)\s+program\s*'", re.IGNORECASE)
+_CASED = frozenset({"", "postgres", "redshift", "snowflake", "oracle"})  # where quotes tell case apart
+_UPPER = frozenset({"snowflake", "oracle"})  # where a name without quotes is one in capitals
 _READS_ALL = (exp.Show, exp.Describe)
 
 
-def statements_of(trees: Sequence[Any], text: str) -> tuple[Statement, ...]:
+def statements_of(trees: Sequence[Any], text: str, dialect: str) -> tuple[Statement, ...]:
     """What these statements do, each thing once, in order."""
     found: dict[Statement, None] = {}
     for tree in trees:
         if tree is not None:
-            found.update(dict.fromkeys(_Tree(tree, text).statements()))
+            found.update(dict.fromkeys(_Tree(tree, text, dialect).statements()))
+    if any(isinstance(tree, _BLOCKS) for tree in trees):  # the parser takes what follows for a part of it
+        return with_hidden(tuple(found), text)
     return tuple(found)
 
 
 class _Tree:
     """One statement."""
 
-    def __init__(self, tree: Any, text: str) -> None:
+    def __init__(self, tree: Any, text: str, dialect: str) -> None:
         self._tree = tree
-        self._text = text
+        self._dialect = dialect
+        self.runs_program = _PROGRAM.search(text) is not None
         self._targets: set[int] = set()
 
     def statements(self) -> Iterator[Statement]:
@@ -37,6 +45,11 @@ class _Tree:
             return
         if isinstance(tree, exp.Command):
             yield from by_first_words(f"{tree.this} {tree.text('expression')}")
+            return
+        if isinstance(tree, exp.Column | exp.Identifier | exp.Alias) and any(
+            HOLE in part.name for part in tree.find_all(exp.Identifier)
+        ):
+            yield Statement("", UNKNOWN, unbounded=False, verb=AT_RUN_TIME)
             return
         changes = [item for node in tree.walk() for item in self._change(node)]
         yield from changes
@@ -69,8 +82,12 @@ class _Tree:
             return UNKNOWN
         self._targets.add(id(node))
         pieces = (node.args.get("catalog"), node.args.get("db"), node.this)
-        found = [spelled_piece(part.name, quoted=bool(part.args.get("quoted"))) for part in pieces if part is not None]
+        found = [spelled_piece(part.name, quoted=self._is_cased(part)) for part in pieces if part is not None]
         return "/".join(piece for piece in found if piece) or UNKNOWN
+
+    def _is_cased(self, part: Any) -> bool:
+        plain = self._dialect in _UPPER and part.name.isupper()
+        return bool(part.args.get("quoted")) and self._dialect in _CASED and not plain
 
     def one(self, node: Any, action: str, verb: str, *, unbounded: bool = False) -> Statement:
         return Statement(action, self.name(node), unbounded, verb)
@@ -161,6 +178,8 @@ def _grant(tree: _Tree, node: Any) -> Iterator[Statement]:
 
 
 def _copy(tree: _Tree, node: Any) -> Iterator[Statement]:
+    if tree.runs_program:
+        yield Statement("process:execute", UNKNOWN, unbounded=False, verb="COPY PROGRAM")
     target = node.this
     staged = isinstance(target, exp.Table) and not isinstance(target.this, exp.Identifier)
     loads = bool(node.args.get("kind")) and not staged

@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from govflow.planning.effects.catalogue import UNKNOWN
-from govflow.planning.effects.locations import clean
+from govflow.planning.effects.locations import clean, without_secrets
 
 HOLE: Final = "govflow_hole"
 """The name that stands in SQL for what the source does not tell."""
@@ -94,6 +94,46 @@ NOTHING: Final = frozenset(
     | {"close", "detach", "install", "force", "listen", "unlisten", "prepare", "deallocate", "discard", "end", "abort"}
 )
 
+# Verbs that stand behind other words, where a batch needs no semicolon, or inside a block.
+_NAME: Final = r"([\w.\"`\[\]$-]+)"
+_HIDDEN: Final = (
+    ("insert", re.compile(rf"\binsert\s+(?:into|overwrite)\s+(?:table\s+)?{_NAME}", re.IGNORECASE)),
+    ("update", re.compile(rf"\bupdate\s+{_NAME}\s+set\b", re.IGNORECASE)),
+    ("delete", re.compile(rf"\bdelete\s+from\s+{_NAME}", re.IGNORECASE)),
+    ("merge", re.compile(rf"\bmerge\s+into\s+{_NAME}", re.IGNORECASE)),
+    ("truncate", re.compile(rf"\btruncate\s+table\s+{_NAME}", re.IGNORECASE)),
+    (
+        "drop",
+        re.compile(
+            rf"\bdrop\s+(?:table|view|schema|database|user|role|index)\s+(?:if\s+exists\s+)?{_NAME}", re.IGNORECASE
+        ),
+    ),
+    ("grant", re.compile(rf"\bgrant\s+[\w\s,]+?\s+on\s+{_NAME}", re.IGNORECASE)),
+    ("execute", re.compile(rf"\b(?:exec|execute)\s+{_NAME}", re.IGNORECASE)),
+)
+_LITERAL: Final = re.compile(r"'(?:[^']|'')*'")
+
+
+def hidden(text: str) -> tuple[Statement, ...]:
+    """What verbs inside a statement do that starts with other words: ``SET NOCOUNT ON DELETE FROM t``."""
+    bare = _LITERAL.sub("''", text)
+    return tuple(
+        Statement(VERBS[verb], UNKNOWN if verb == "execute" else spelled(match[1]), unbounded=False, verb=verb.upper())
+        for verb, pattern in _HIDDEN
+        for match in pattern.finditer(bare)
+    )
+
+
+BLOCKS: Final = frozenset({"set", "begin", "start", "declare", "use", "prepare", "if", "while", "do", "end", "else"})
+"""Words behind which another statement may stand without a semicolon."""
+
+
+def with_hidden(found: tuple[Statement, ...], text: str) -> tuple[Statement, ...]:
+    """These statements, and what else is inside a text that was not wholly understood."""
+    known = {(item.action, item.table) for item in found}
+    more = (item for item in hidden(_COMMENT.sub(" ", text)) if (item.action, item.table) not in known)
+    return tuple(dict.fromkeys((*found, *more)))
+
 
 def first_word(text: str) -> str:
     """The first word, lower-cased; ``""`` if there is none."""
@@ -106,7 +146,10 @@ def by_first_words(text: str) -> tuple[Statement, ...]:
     found: dict[Statement, None] = {}
     for piece in _COMMENT.sub(" ", text).split(";"):
         first = first_word(piece)
-        if not first or first in NOTHING:
+        if not first:
+            continue
+        found.update(dict.fromkeys(hidden(piece) if first in BLOCKS else ()))
+        if first in NOTHING or (first in BLOCKS and hidden(piece)):
             continue
         if first == HOLE.partition("_")[0]:
             found[Statement("", UNKNOWN, unbounded=False, verb=AT_RUN_TIME)] = None
@@ -135,11 +178,14 @@ def _explained(text: str) -> str:
 def spelled(name: str) -> str:
     """A dotted name of SQL as a part of a resource."""
     pieces = [piece.strip('"`[]') for piece in name.split(".")]
-    quoted = name.startswith(('"', "`", "["))
+    quoted = name.startswith('"')  # the databases of backticks and brackets do not tell case apart
     return "/".join(spelled_piece(piece, quoted=quoted) for piece in pieces if piece) or UNKNOWN
 
 
 def spelled_piece(text: str, *, quoted: bool) -> str:
     """One part of such a name: lower-cased unless it is quoted."""
+    if "://" in text:  # a file that is read as a table
+        scheme, _, rest = text.partition("://")
+        text = f"{scheme}://{without_secrets(rest)}"
     shown = text.replace(HOLE, UNKNOWN)
     return clean(shown if quoted or UNKNOWN in shown else shown.lower())

@@ -540,3 +540,11 @@ def test_users_entries_count_before_those_that_ship() -> None:
     tree = MemoryTree({"f.py": source})
     assert told(plan_flow(tree, "f.py", catalogue=mine).plan.steps[0]) == ["data:purge sap dataset://orders"]
     assert plan_flow(tree, "f.py").plan.steps[0].unseen == ("acme.wipe",)
+
+
+def test_sql_that_unknown_code_makes_may_write_and_a_known_statement_does_what_it_says() -> None:
+    head = "import psycopg, acme\nfrom sqlalchemy import select"
+    unknown = task_doing("psycopg.connect('').execute(acme.build())", head=head)
+    assert [effect.action for step in unknown.steps for effect in step.effects] == ["data:write"]
+    known = task_doing("psycopg.connect('').execute(select(x))", head=head)
+    assert [effect.action for step in known.steps for effect in step.effects] == ["data:query"]

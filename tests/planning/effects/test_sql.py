@@ -151,3 +151,46 @@ def test_parser_says_nothing_on_the_log(caplog: pytest.LogCaptureFixture) -> Non
         read_sql(("CREATE ROLE somebody_new",), "db", "postgres")
     assert caplog.records == []
     assert not logging.getLogger("sqlglot").disabled
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "expected"),
+    [
+        ("SET NOCOUNT ON\nDELETE FROM t", "tsql", ["data:delete t"]),
+        ("DECLARE @d int = 1\nDELETE FROM t WHERE a = @d", "tsql", ["data:delete t"]),
+        ("USE d DROP TABLE t", "tsql", ["data:drop t"]),
+        ("IF EXISTS (SELECT 1 FROM u) DROP TABLE t", "tsql", ["data:drop t", "data:read u"]),
+        ("BEGIN TRAN DELETE FROM t COMMIT", "tsql", ["data:delete t"]),
+        ("SELECT * FROM u DELETE FROM t", "tsql", ["data:read {?}", "data:delete t"]),
+        ("DECLARE v int; BEGIN DELETE FROM t; END;", "oracle", ["data:delete t"]),
+        ("BEGIN EXECUTE IMMEDIATE 'DROP TABLE t'; END;", "oracle", ["process:execute {?}"]),
+        ("PREPARE x AS DELETE FROM t", "postgres", ["data:delete t"]),
+        ("DO $$ BEGIN DELETE FROM t; END $$", "postgres", ["data:delete t"]),
+        ("SET x = 'DELETE FROM t'", "", []),
+        ("COPY t TO PROGRAM 'rm x'", "postgres", ["process:execute {?}", "data:export t"]),
+    ],
+)
+def test_verbs_behind_words_that_do_nothing_are_found(text: str, dialect: str, expected: list[str]) -> None:
+    assert said(text, dialect=dialect) == expected
+
+
+def test_statement_of_which_nothing_is_known_may_write() -> None:
+    assert said("SELECT 1; ", None, dialect="postgres") == ["data:query {?}", "data:write {?}"]
+    assert said(None, " x") == ["data:write {?}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "table"),
+    [
+        ("DELETE FROM [dbo].[Orders]", "tsql", "dbo/orders"),
+        ("DELETE FROM `Db`.`Orders`", "mysql", "db/orders"),
+        ('DELETE FROM "ORDERS"', "snowflake", "orders"),
+        ('DELETE FROM "Orders"', "snowflake", "Orders"),
+    ],
+)
+def test_quotes_keep_the_case_only_where_the_database_tells_it_apart(text: str, dialect: str, table: str) -> None:
+    assert said(text, dialect=dialect) == [f"data:delete {table} !"]
+
+
+def test_file_read_as_a_table_shows_no_credentials() -> None:
+    assert said("SELECT * FROM 'https://u:hidden@h/x?sig=hidden'", dialect="duckdb") == ["data:read https://h/x"]
