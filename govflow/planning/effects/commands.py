@@ -23,6 +23,22 @@ _PREFIXES: Final = frozenset({"sudo", "env", "nohup", "time", "nice", "exec", "c
 _SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash", "ksh"})
 _ASSIGNMENT: Final = re.compile(r"^[A-Za-z_]\w*=")
 _DEEPEST: Final = 4
+# Options whose value is the next word: it is no subcommand, and may be a secret.
+_WITH_VALUE: Final = frozenset(
+    {"-n", "--namespace", "--context", "--cluster", "--kubeconfig", "--token", "--user", "--as", "-s", "--server"}
+    | {"--profile", "--region", "--endpoint-url", "--output", "--query", "--project", "--account", "--configuration"}
+    | {"--zone", "--kube-context", "--kube-token", "-H", "--host", "-c", "--config", "--subscription", "-R", "--repo"}
+)
+_PREFIX_VALUE: Final = {"sudo": ("-u", "-g", "-h", "-p"), "env": ("-u", "-C"), "nice": ("-n",), "ionice": ("-c", "-n")}
+# Programs whose subcommand comes first, and those words of theirs behind which it comes second.
+_VERB_FIRST: Final = frozenset({"kubectl", "oc", "helm", "terraform", "tofu", "docker", "podman"})
+_GROUPS: Final = frozenset(
+    {"state", "workspace", "rollout", "repo", "plugin", "config", "container", "image", "volume", "network", "system"}
+    | {"compose", "builder", "buildx", "stack", "service", "secret", "node", "swarm", "context"}
+)
+_BACKTICKS: Final = re.compile(r"`([^`]*)`")
+_WORDS: Final = frozenset({"if", "then", "else", "elif", "do", "while", "until", "{", "!"})
+_ENDS: Final = frozenset({"fi", "done", "esac", "}", "for", "case", "in"})
 _QUIET: Final = frozenset(
     {"echo", "true", "false", "cd", "set", "export", "test", "[", "exit", "sleep", "pwd", "printf"}
 )
@@ -120,6 +136,7 @@ def _of_lines(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
 
 def _of_line(line: str, sql: ReadSql, depth: int) -> Iterator[Deed]:
     """A line for a shell: each of its commands."""
+    line = _BACKTICKS.sub(r"$( \1 )", line)
     lexer = shlex.shlex(line.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars=";|&()")
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -151,11 +168,17 @@ def _of_words(words: Sequence[str], sql: ReadSql, depth: int) -> Iterator[Deed]:
 
 def _behind_prefixes(words: Sequence[str]) -> list[str]:
     rest = list(words)
-    behind = False
+    behind, valued = False, tuple[str, ...]()
     while rest:
         word = rest[0].rpartition("/")[2]
-        if word in _PREFIXES or _ASSIGNMENT.match(rest[0]) or (behind and word.startswith("-")):
-            behind = behind or word in _PREFIXES
+        if rest[0] in _WORDS:
+            rest = rest[1:]
+        elif rest[0] in _ENDS:
+            return []
+        elif behind and rest[0] in valued:
+            rest = rest[2:]
+        elif word in _PREFIXES or _ASSIGNMENT.match(rest[0]) or (behind and word.startswith("-")):
+            behind, valued = behind or word in _PREFIXES, _PREFIX_VALUE.get(word, valued)
             rest = rest[1:]
         elif word == "timeout" and len(rest) > 1:
             rest = rest[2:]
@@ -167,7 +190,7 @@ def _behind_prefixes(words: Sequence[str]) -> list[str]:
 def _known(program: str, arguments: list[str], sql: ReadSql) -> Iterator[Deed]:
     if program in _QUIET:
         return
-    plain = [word for word in arguments if not word.startswith("-")]
+    plain = _plain(arguments, _WITH_VALUE if program in _PLATFORMS else frozenset())
     first = plain[0] if plain else ""
     if program in _CLIENTS:
         provider, dialect, options = _CLIENTS[program]
@@ -194,9 +217,16 @@ def _known(program: str, arguments: list[str], sql: ReadSql) -> Iterator[Deed]:
         yield _started(program)
 
 
+def _plain(arguments: Sequence[str], with_value: frozenset[str]) -> list[str]:
+    """Words that are no options, and no values of these options."""
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [word for before, word in pairs if not word.startswith("-") and before not in with_value]
+
+
 def _platform(program: str, plain: list[str]) -> Deed:
     """A command line of a platform: judged by its verb."""
-    words = [part for word in plain[:4] for part in (word, *re.split(r"[-_:]", word)[:1])]
+    most = (2 if plain[:1] and plain[0] in _GROUPS else 1) if program in _VERB_FIRST else 4
+    words = [part for word in plain[:most] for part in (word, *re.split(r"[-_:]", word)[:1])]
     verb = next((word for word in words if word in _TAKING | _LOOKING | _MAKING), "")
     action = "deploy:update"
     if verb in _TAKING:
@@ -218,8 +248,10 @@ def _platform(program: str, plain: list[str]) -> Deed:
 
 
 def _curl(arguments: list[str]) -> Deed:
-    method = _after(arguments, ("-X", "--request"))
-    sends = any(word in ("-d", "-F", "--form", "--json") or word.startswith("--data") for word in arguments)
+    joined = next((match[1] for word in arguments if (match := re.fullmatch(r"-[a-zA-Z]*X([A-Z]+)", word))), None)
+    method = joined or _after(arguments, ("-X", "-sX", "--request"))
+    sending = ("-d", "-F", "--form", "--json", "-T", "--upload-file")
+    sends = any(word in sending or word.startswith(("--data", "-d")) for word in arguments)
     name = (method or ("POST" if sends else "GET")).upper()
     action = {"GET": "http:get", "HEAD": "http:head", "DELETE": "http:delete", "PUT": "http:put", "PATCH": "http:patch"}
     url = next((word for word in arguments if "://" in word), UNKNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.planning.effects.doing import effects
+from tests.planning.effects.doing import effects, task_doing
 
 HTTP = "import requests, httpx\n"
 
@@ -102,3 +102,30 @@ def test_each_command_of_a_shell_line_is_read() -> None:
         "file:write filesystem process://tee",
         "process:execute shell process://thing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("curl -XDELETE https://h/a", "http:delete http https://h/a"),
+        ("curl -sX DELETE https://h/a", "http:delete http https://h/a"),
+        ("kubectl -n prod delete pod x", "deploy:delete kubernetes k8s://pod/x"),
+        ("kubectl --token hidden delete pod x", "deploy:delete kubernetes k8s://pod/x"),
+        ("terraform apply plan", "deploy:update terraform process://terraform"),
+        ("terraform state rm x", "deploy:delete terraform process://terraform"),
+        ("docker exec db ls", "deploy:update docker process://docker"),
+        ("sudo -u joe rm x", "file:delete filesystem process://rm"),
+        ("env -u A rm x", "file:delete filesystem process://rm"),
+        ("nice -n 5 rm x", "file:delete filesystem process://rm"),
+        ("echo `rm x`", "file:delete filesystem process://rm"),
+        ("if true; then rm x; fi", "file:delete filesystem process://rm"),
+        ("for i in a b; do rm $i; done", "file:delete filesystem process://rm"),
+        ("{ rm x; }", "file:delete filesystem process://rm"),
+        ("! rm x", "file:delete filesystem process://rm"),
+    ],
+)
+def test_words_around_a_command_do_not_hide_what_it_does(line: str, expected: str) -> None:
+    plan = task_doing(f"os.system({line!r})", head="import os")
+    found = [effect for step in plan.steps for effect in step.effects]
+    assert [f"{effect.action} {effect.provider} {effect.resource}" for effect in found] == [expected]
+    assert "hidden" not in plan.model_dump_json()
