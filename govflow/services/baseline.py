@@ -17,6 +17,7 @@ from govflow.services.findings import RULES, CheckFinding, Level
 from govflow.services.regular_file import read_regular
 
 _VERSION: Final = 1
+_HEAD: Final = 200  # characters at the start, in which a baseline shows that it is one
 _MEND: Final = "Write it again: govflow check PATH --baseline FILE --write-baseline"
 
 
@@ -71,8 +72,10 @@ def write_baseline(path: Path, findings: Iterable[CheckFinding]) -> int:
     """Write the errors and warnings among ``findings``; returns how many.
 
     Raises:
-        RequestError: the file cannot be written.
+        RequestError: the file cannot be written, or holds something else: a slip must not cost a lock file.
     """
+    if path.is_file() and path.stat().st_size:
+        _refuse_another_file(path)
     entries = sorted({Entry.of(one) for one in findings if one.level is not Level.NOTE and one.code != "GF401"})
     lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in entries]
     body = ",\n".join(f"    {line}" for line in lines)
@@ -83,6 +86,19 @@ def write_baseline(path: Path, findings: Iterable[CheckFinding]) -> int:
     except OSError as error:
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}.") from None
     return len(entries)
+
+
+def _refuse_another_file(path: Path) -> None:
+    """Entries may be broken, as after a merge: they are what is written again."""
+    try:
+        known = '\n  "findings": [' in read_regular(path)[:_HEAD]
+    except (OSError, ValueError):
+        known = False
+    if not known:
+        raise RequestError(
+            f"{path}: there is a file that is no baseline, and it stays as it is.",
+            mend="Give --baseline a name of its own, as .govflow-baseline.json, or remove the file.",
+        )
 
 
 def _document(entry: Entry) -> dict[str, str]:

@@ -243,6 +243,18 @@ def test_a_baseline_is_one_line_a_finding_and_without_line_numbers(repo: Path, r
     assert "gnomon" not in before
 
 
+def test_a_baseline_is_never_written_over_another_file(history: Path, run: Run) -> None:
+    """One wrong word on the command line must not cost the lock file."""
+    for name in ("govflow.lock", "flows/etl.py"):
+        before = (history / name).read_text()
+        result = run("check", "flows", "--baseline", name, "--write-baseline")
+        assert (result.code, result.out) == (2, "")
+        assert f"{name}: there is a file that is no baseline" in result.err
+        assert (history / name).read_text() == before
+    (history / "old.json").write_text("")
+    assert run("check", "flows", "--baseline", "old.json", "--write-baseline").code == 0
+
+
 def test_a_baseline_accepts_no_later_drift(history: Path, run: Run) -> None:
     (history / "flows" / "etl.py").write_text(SECRET.replace("return 1", "return 2"))
     run("check", "flows", "--baseline", "old.json", "--write-baseline")
