@@ -33,11 +33,13 @@ from govflow.cli.scan import scan
 CLEAN: Final = 0
 ERROR: Final = 2
 INTERRUPTED: Final = 130
+_NARROWEST: Final = 20  # columns; in two or less the tables of the help never end
+_UNKNOWN: Final = 80
 
 _EXAMPLES: Final = """Examples:
 
   govflow doctor                         is this installation fit to use?
-  govflow scan .                         every flow here: what it does, how risky it is
+  govflow scan .                         every flow here, and how risky it is
   govflow plan flows/etl.py              steps, edges, tiers, what policy says
   govflow lock flows/                    write govflow.lock, to be reviewed
   govflow check flows/                   in CI: exit 1 when code and lock differ
@@ -46,7 +48,8 @@ _EXAMPLES: Final = """Examples:
   govflow approvals approve ID --as bob  answer one
   govflow audit verify                   is the log whole?
 
-Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error, 3 approval required (--detailed-exit-code).
+Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error,
+3 approval required (--detailed-exit-code).
 GOVFLOW_DEBUG=1 shows tracebacks. Settings: docs/settings.md.
 """
 
@@ -79,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _open_what_is_closed()
+    _leave_room()
     for stream in (sys.stdout, sys.stderr):
         # A file name that is no text must not end a report halfway.
         if hasattr(stream, "reconfigure"):
@@ -93,6 +98,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     return code
+
+
+def _open_what_is_closed() -> None:
+    """A caller may close stdout or stderr (`>&-`) and want the exit code alone; Python then has no stream there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  it stays
+
+
+def _leave_room() -> None:
+    """Some terminals say that they have no columns at all (`docker exec -t`, COLUMNS=0)."""
+    said = os.environ.get("COLUMNS", "")
+    try:
+        columns = int(said) if said.isdigit() else os.get_terminal_size(1).columns
+    except OSError:  # stdout is no terminal
+        return
+    if columns < _NARROWEST:
+        os.environ["COLUMNS"] = str(_NARROWEST if columns else _UNKNOWN)
 
 
 def _collect_rarely() -> None:

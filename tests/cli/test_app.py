@@ -64,6 +64,33 @@ def test_every_command_shows_an_example(run: Run, command: str) -> None:
     assert f"govflow {command}" in run(command, "--help").out.split("Example", 1)[1]
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "2", "nonsense"])
+@pytest.mark.parametrize("words", [["--help"], ["check", "--help"]])
+def test_help_ends_where_a_terminal_has_no_columns(repo: Path, words: list[str], columns: str) -> None:
+    """A process of its own, with an end: the library behind the help would go on for ever."""
+    command = [sys.executable, "-m", "govflow.cli", *words]
+    env = {**ENV, "COLUMNS": columns}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=repo, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("explain GF102 >&-", 0), ("explain nosuch >&-", 2), ("nosuch 2>&-", 2), ("nosuch >&- 2>&-", 2)]
+)
+def test_a_closed_stream_changes_no_exit_code(repo: Path, words: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m govflow.cli {words}"],
+        capture_output=True,
+        text=True,
+        env=ENV,
+        cwd=repo,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
 def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").out.strip() == govflow.__version__
 
