@@ -121,7 +121,7 @@ def _leave_room() -> None:
 def _collect_rarely() -> None:
     """This process ends with its command: looking for circles of garbage again and again costs more than it frees."""
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(1_000_000, 20, 20)
 
 
 def _run(app: App, words: list[str]) -> int:

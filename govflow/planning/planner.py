@@ -162,6 +162,7 @@ def _too_deep(path: str) -> SourceError:
     return SourceError(f"{path}: the source is nested too deeply to be read", details={"file": path})
 
 
+_MANY = 20_000  # objects
 _FRAMES = 4000  # Python frames; no more, or the C stack of the parser of Python 3.11 could overflow
 
 
@@ -185,7 +186,20 @@ def _room_for(path: str) -> Iterator[None]:
     finally:
         sys.setrecursionlimit(before)
         if collected:
+            _count_as_old()
             gc.enable()
+
+
+def _count_as_old() -> None:
+    """Let the collector take everything for old at once, without looking at it.
+
+    What a reading leaves is source and plans: they stay. Looking at all of a large one the moment that collecting goes
+    on would cost a fifth of the reading. Where the program has frozen objects itself, they must stay so; to ask for
+    their number is to count them, so a small reading does not.
+    """
+    if gc.get_count()[0] > max(_MANY, gc.get_threshold()[0]) and not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ from govflow.tiers.facts import TierFacts
 from govflow.tiers.words import fold, function_name, parts, words
 
 Attributes = Mapping[str, Any]
-Fixed = Callable[["Site"], bool]
 Open = Callable[[Attributes], bool]
 TextTest = Callable[[str], bool]
 
 TEXT_FIELDS: Final = ("action", "domain", "verb", "provider", "resource", "name", "environment")
 NUMBER_FIELD: Final = "records"
+EARLY: Final = frozenset({"action", "domain", "verb", "provider", "environment"})
+"""Fields of which a repository has few values; those of resource and name are as many as its steps."""
 ATTRIBUTES: Final = "attributes."
 FIELDS: Final = (*TEXT_FIELDS, NUMBER_FIELD, "attributes.<path>", "is")
 TEXT_OPERATORS: Final = ("equals", "in", "not_in", "glob", "not_glob", "any_word", "no_word", "any_part")
@@ -54,12 +55,30 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """A test of one field that a call site settles."""
+
+    field: str
+    holds: Callable[[Site], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """One alternative: all of its tests hold. ``reads`` are the attribute paths of the open ones."""
 
     fixed: tuple[Fixed, ...] = ()
     open: tuple[Open, ...] = ()
     reads: frozenset[str] = frozenset()
+
+    def alive(self, site: Site) -> bool:
+        """Whether its fixed half holds."""
+        return all(test.holds(site) for test in self.fixed)
+
+    def narrowed(self, site: Site) -> Branch | None:
+        """What is left to ask once :data:`EARLY` is settled; None if that rules it out already."""
+        if not all(test.holds(site) for test in self.fixed if test.field in EARLY):
+            return None
+        return Branch(tuple(test for test in self.fixed if test.field not in EARLY), self.open, self.reads)
 
     def both(self, other: Branch) -> Branch:
         """Holds where both do."""
@@ -115,7 +134,7 @@ class Compiler:
         if op not in TEXT_OPERATORS:
             refuse_unknown(place, "operator", op, TEXT_OPERATORS)
         test = self._text_test(str(op), operand, place)
-        return lambda site: test(getattr(site, name))
+        return Fixed(name, lambda site: test(getattr(site, name)))
 
     def _attribute(self, path: str, condition: Mapping[str, object], place: str) -> Open:
         if not _PATH.fullmatch(path):
@@ -178,4 +197,4 @@ def _number_field(op: object, operand: object, place: str) -> Fixed:
     if op not in COMPARE:
         refuse_unknown(place, "operator", op, tuple(COMPARE))
     limit, compare = number_operand(operand, place), COMPARE[str(op)]
-    return lambda site: site.records is not None and compare(site.records, limit)
+    return Fixed(NUMBER_FIELD, lambda site: site.records is not None and compare(site.records, limit))

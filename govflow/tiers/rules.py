@@ -43,7 +43,7 @@ class _Pending(NamedTuple):
 class TierRules:
     """An immutable set of tier rules."""
 
-    __slots__ = ("_compiled", "_document", "_memo", "_production", "_scope", "digest", "reads")
+    __slots__ = ("_compiled", "_document", "_memo", "_narrowed", "_production", "_scope", "digest", "reads")
 
     digest: str
     """``sha256:`` digest of what the rules say; it changes whenever they do."""
@@ -53,6 +53,7 @@ class TierRules:
     _scope: Document
     _compiled: tuple[tuple[Rule, tuple[Branch, ...]], ...]
     _memo: dict[_Key, tuple[_Pending, ...] | TierVerdict]
+    _narrowed: dict[tuple[str, str, str], tuple[tuple[Rule, tuple[Branch, ...]], ...]]
     _production: tuple[Branch, ...]
 
     def __init__(self, document: Document, scope: Document) -> None:
@@ -68,6 +69,7 @@ class TierRules:
         set_once("_scope", scope)
         set_once("_compiled", tuple(compiled))
         set_once("_memo", {})
+        set_once("_narrowed", {})
         set_once("_production", compiler.branches([{"is": "production"}], "terms.production"))
         set_once("reads", frozenset().union(*(branch.reads for _, branches in compiled for branch in branches)))
         set_once("digest", _digest(document, scope))
@@ -143,7 +145,7 @@ class TierRules:
     def is_production(self, environment: str) -> bool:
         """Whether these rules take an environment for production; an unknown name is, to be careful with it."""
         site = Site(TierFacts("", "", "", "", environment))
-        return any(all(test(site) for test in branch.fixed) for branch in self._production)
+        return any(branch.alive(site) for branch in self._production)
 
     def reads_of(self, facts: TierFacts) -> frozenset[str]:
         """The attribute paths that judging this step reads: none, for most. ``facts`` may come without attributes."""
@@ -173,11 +175,23 @@ class TierRules:
             self._memo[key] = known
         return known
 
+    def _narrow(self, site: Site) -> tuple[tuple[Rule, tuple[Branch, ...]], ...]:
+        """The rules that action, provider and environment leave open, strongest first."""
+        key = (site.action, site.provider, site.environment)
+        known = self._narrowed.get(key)
+        if known is None:
+            pairs = ((rule, [branch.narrowed(site) for branch in branches]) for rule, branches in self._compiled)
+            left = ((rule, tuple(branch for branch in branches if branch is not None)) for rule, branches in pairs)
+            known = tuple(pair for pair in left if pair[1])
+            if len(self._narrowed) < _SITES:
+                self._narrowed[key] = known
+        return known
+
     def _settle(self, facts: TierFacts) -> tuple[_Pending, ...]:
         site = Site(facts)
         found: list[_Pending] = []
-        for rule, branches in self._compiled:
-            alive = tuple(branch for branch in branches if all(test(site) for test in branch.fixed))
+        for rule, branches in self._narrow(site):
+            alive = tuple(branch for branch in branches if branch.alive(site))
             if alive:
                 finding = TierFinding(rule.name, rule.tier, _render(rule.reason, site))
                 found.append(_Pending(finding, alive if all(branch.open for branch in alive) else ()))
