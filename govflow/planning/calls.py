@@ -362,6 +362,10 @@ def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.
             instance.attributes[name] = call(machine, left.makes, Arguments(), node)
     if given.rest:
         instance.attributes[""] = join(given.rest)
+    for name in ("__post_init__", "model_post_init"):  # dataclasses, attrs, pydantic
+        after = class_member(cls, name)
+        if isinstance(after, Function):
+            inline(machine, after, Arguments([instance], rest=[Data()]), node)
     return instance
 
 
@@ -488,6 +492,8 @@ def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) ->
     if data.origin is Origin.PARAMETER:
         return unresolved(machine, node, "a value that is given at run time is called", given)
     result = _call_unknown(machine, "", given, node, data.deps)
+    if not isinstance(data, Object) or not (data.kind or data.tame):
+        machine.frame.deeds.unseen["a call of a value"] = None
     if isinstance(data, Object) and data.kind:
         return after_method(machine, data, "__call__", given, node, result)
     return result

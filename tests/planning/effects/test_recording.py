@@ -548,3 +548,24 @@ def test_sql_that_unknown_code_makes_may_write_and_a_known_statement_does_what_i
     assert [effect.action for step in unknown.steps for effect in step.effects] == ["data:write"]
     known = task_doing("psycopg.connect('').execute(select(x))", head=head)
     assert [effect.action for step in known.steps for effect in step.effects] == ["data:query"]
+
+
+def test_what_a_dataclass_does_after_it_is_made_counts() -> None:
+    head = """
+        import os
+        from dataclasses import dataclass
+
+        @dataclass
+        class Sweep:
+            path: str
+
+            def __post_init__(self):
+                os.remove("x")
+    """
+    plan = task_doing("Sweep('y')", head=head)
+    assert [effect.resource for step in plan.steps for effect in step.effects] == ["file://x"]
+
+
+def test_call_of_what_was_looked_up_by_a_computed_name_is_told() -> None:
+    plan = task_doing("getattr(boto3.client('s3'), x)(Bucket='b')", head="import boto3")
+    assert [name for step in plan.steps for name in step.unseen] == ["a call of a value"]
