@@ -15,7 +15,10 @@ def verify(database: str | None = None, *, tenant: str | None = None, format: Li
 
     Exit code 0: verified. 1: tampered, or cannot be judged.
 
-    Examples:  govflow audit verify  |  govflow audit verify copy-of-govflow.db --format json
+    Examples, one a line:
+
+    - `govflow audit verify`
+    - `govflow audit verify copy-of-govflow.db --format json`
 
     Args:
         database: another database, as a URL or a file; every tenant in it is checked.
@@ -52,7 +55,10 @@ def tail(
 ) -> int:
     """Show the last records of the log, oldest first.
 
-    Examples:  govflow audit tail -n 50  |  govflow audit tail --event approval.vote --format json
+    Examples, one a line:
+
+    - `govflow audit tail -n 50`
+    - `govflow audit tail --event approval.vote --format json`
 
     Args:
         database: another database, as a URL or a file.

@@ -28,7 +28,10 @@ def check(
 
     Exit code 0: clean; warnings and needed approvals are reported and do not fail. 1: errors. 2: nothing was decided.
 
-    Examples:  govflow check flows/  |  govflow check flows/ --base origin/main --environment production --format md
+    Examples, one a line:
+
+    - `govflow check flows/`
+    - `govflow check flows/ --base origin/main --environment production --format md`
 
     Args:
         paths: files, folders, or FILE:FLOW.

@@ -17,7 +17,10 @@ def conform(run_id: str, path: str, *, format: Literal["text", "json", "md"] = "
 
     Exit code 0: the run followed the plan. 1: it did not.
 
-    Examples:  govflow conform 6a5f5d2c-… flows/etl.py  |  govflow conform 6a5f5d2c-… flows/etl.py:nightly --format md
+    Examples, one a line:
+
+    - `govflow conform 6a5f5d2c-… flows/etl.py`
+    - `govflow conform 6a5f5d2c-… flows/etl.py:nightly --format md`
 
     Args:
         run_id: the flow run, on the server that PREFECT_API_URL names.

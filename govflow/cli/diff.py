@@ -25,7 +25,11 @@ def diff(
 
     Exit code 1 when something changed.
 
-    Examples:  govflow diff flows/  |  govflow diff main..HEAD flows/ --format md  |  govflow diff old.json new.json
+    Examples, one a line:
+
+    - `govflow diff flows/`
+    - `govflow diff main..HEAD flows/ --format md`
+    - `govflow diff old.json new.json`
 
     Args:
         paths: files or folders; first a revision range, or instead two lock or plan files.

@@ -10,7 +10,11 @@ def explain(rule: str | None = None, *, format: Literal["text", "md", "json"] = 
 
     Without a rule it lists them all.
 
-    Examples:  govflow explain  |  govflow explain GF102  |  govflow explain plan-drift
+    Examples, one a line:
+
+    - `govflow explain`
+    - `govflow explain GF102`
+    - `govflow explain plan-drift`
 
     Args:
         rule: an id or a name.

@@ -19,7 +19,10 @@ def lock(
     Enforce mode runs what is recorded there, whatever the lock file says. The name is recorded as claimed, not
     authenticated.
 
-    Examples:  govflow lock flows/  |  govflow lock flows/etl.py --approve --as bob
+    Examples, one a line:
+
+    - `govflow lock flows/`
+    - `govflow lock flows/etl.py --approve --as bob`
 
     Args:
         paths: files, folders, or FILE:FLOW.

@@ -16,7 +16,10 @@ def plan(
 
     The source is read, not imported: nothing of it runs, and its dependencies need not be installed.
 
-    Examples:  govflow plan flows/etl.py  |  govflow plan flows/etl.py:nightly --format md --environment production
+    Examples, one a line:
+
+    - `govflow plan flows/etl.py`
+    - `govflow plan flows/etl.py:nightly --format md --environment production`
 
     Args:
         paths: a file, a folder, or FILE:FLOW.

@@ -21,8 +21,12 @@ def scan(
     The source is read, not imported; nothing is written, no lock file is needed, and nothing has to be installed. The
     exit code is 0 whatever is found, for a scan is no gate; `govflow check` is one.
 
-    Examples:  govflow scan .  |  govflow scan . --tier 2  |  govflow scan . --format svg --output flows.svg  |
-    govflow scan . --suggest-policy --output policy.yaml
+    Examples, one a line:
+
+    - `govflow scan .`
+    - `govflow scan . --tier 2`
+    - `govflow scan . --format svg --output flows.svg`
+    - `govflow scan . --suggest-policy --output policy.yaml`
 
     Args:
         paths: files, folders, or FILE:FLOW.
