@@ -49,7 +49,7 @@ def lock(
         with progress("reading the source"):
             update = plan_lock(workspace, paths)
         write("".join(flow_diff_text(change) for change in update.changes))
-        if as_ is None:
+        if as_ is None or not update.flows:
             if update.changed:
                 write_lock(update)
             write(f"{update.path}: {'written' if update.changed else 'unchanged'}")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from govflow.errors import FlowNotFound
 from govflow.services.baseline import Baseline
 from govflow.services.check_base import Novelty, base_of_lock, base_of_revision
 from govflow.services.diff_plans import Comparison, FlowDiff, Side, diff_sides
@@ -21,8 +20,8 @@ from govflow.services.find_drift import find_drift, find_raised_tiers
 from govflow.services.find_in_flow import find_in_flow
 from govflow.services.findings import CheckFinding, Level, numbered
 from govflow.services.lock_file import lock_folder, present_lock
-from govflow.services.plan_flows import FlowPlan, Reading, parse_target
-from govflow.services.sides import covers, read_tree, side_of_lock, side_of_tree
+from govflow.services.plan_flows import FlowPlan, Reading
+from govflow.services.sides import covers, read_held, side_of_lock, side_of_tree
 from govflow.services.source_lines import SourceLines, located
 from govflow.services.workspace import Workspace
 
@@ -120,7 +119,7 @@ def check_plans(
         InputError: something that the check needs cannot be used: a path, the policy, the lock, a revision.
     """
     lock = present_lock(workspace)
-    reading = _reading(workspace, words, [*lock.flows])
+    reading = read_held(workspace, words, lock)
     side, locked = side_of_tree(reading), side_of_lock(workspace, lock, reading)
     drift = diff_sides(workspace, locked, side)
     compared = base_of_revision(workspace, base, words) if base else base_of_lock(workspace, locked)
@@ -145,19 +144,6 @@ def check_plans(
         older=tuple(one for one in found if id(one) not in shown),
         accepted=tuple(accepted),
     )
-
-
-def _reading(workspace: Workspace, words: Sequence[str], locked: Sequence[str]) -> Reading:
-    """What is there to check. Nothing at all is an error, unless the lock file says what should be there."""
-    try:
-        return read_tree(workspace, words)
-    except FlowNotFound:
-        nothing = Reading(tuple(parse_target(word) for word in words), ())
-        if any(target.function for target in nothing.targets):
-            raise
-        if not any(covers(workspace, nothing, name) for name in locked):
-            raise
-        return nothing
 
 
 def _findings(workspace: Workspace, side: Side, drift: Comparison, changes: Comparison) -> Iterator[CheckFinding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 from govflow.ir.hashing import plan_hash
@@ -9,7 +10,7 @@ from govflow.services.diff_plans import FlowDiff
 from govflow.services.find_in_flow import file_of
 from govflow.services.findings import CheckFinding
 
-_LOCK_IT = "Have the change reviewed, then write the lock again: govflow lock {path}"
+_LOCK_IT = "Have the change reviewed, then write the lock again: {command}"
 
 
 def find_drift(changes: Iterable[FlowDiff]) -> Iterator[CheckFinding]:
@@ -25,7 +26,7 @@ def find_drift(changes: Iterable[FlowDiff]) -> Iterator[CheckFinding]:
         elif change.diff:
             path = file_of(change.name)
             message = f"The plan is not the locked one: {len(change.diff.lines())} difference(s)."
-            mend = _LOCK_IT.format(path=path)
+            mend = _LOCK_IT.format(command=_lock(path))
             yield CheckFinding("GF102", change.name, message, mend, file=path, key=change.diff.loaded_hash)
 
 
@@ -47,9 +48,15 @@ def _added(change: FlowDiff) -> CheckFinding:
     if change.was is not None:
         message = f"The flow is not in the lock file under this name; there it is {change.was}."
     key = plan_hash(change.after) if change.after is not None else ""
-    return CheckFinding("GF101", change.name, message, f"govflow lock {path}", file=path, key=key)
+    return CheckFinding("GF101", change.name, message, _lock(path), file=path, key=key)
 
 
 def _removed(name: str) -> CheckFinding:
     message = "The lock file holds this flow, and the source does not."
-    return CheckFinding("GF103", name, message, _LOCK_IT.format(path=file_of(name)), file=file_of(name))
+    path = file_of(name)
+    return CheckFinding("GF103", name, message, _LOCK_IT.format(command=_lock(path)), file=path)
+
+
+def _lock(path: str) -> str:
+    """The command, fit to be copied into a shell whatever the file is called."""
+    return f"govflow lock {shlex.quote(f'./{path}' if path.startswith('-') else path)}"

@@ -23,9 +23,9 @@ from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import Lock, LockedFlow, dump_lock, plan_key
 from govflow.services.diff_plans import FlowDiff
-from govflow.services.lock_file import lock_folder, present_lock
-from govflow.services.plan_flows import FlowPlan, read_flows
-from govflow.services.sides import diff_lock
+from govflow.services.lock_file import present_lock
+from govflow.services.plan_flows import FlowPlan
+from govflow.services.sides import diff_lock, read_held
 from govflow.services.workspace import Workspace
 from govflow.telemetry import redact_named
 
@@ -54,7 +54,7 @@ def plan_lock(workspace: Workspace, words: Sequence[str]) -> LockUpdate:
     """
     path = workspace.settings.lock
     present = present_lock(workspace)
-    reading = read_flows(words, lock_folder(workspace), workspace.vocabulary, workspace.catalogue)
+    reading = read_held(workspace, words, present)
     if reading.unread:
         raise reading.unread[0].error
     changes = diff_lock(workspace, reading, present).flows

@@ -18,7 +18,7 @@ from govflow.services.find_files import belongs
 from govflow.services.findings import CheckFinding
 from govflow.services.lock_file import lock_folder
 from govflow.services.plan_files import read_plan_file
-from govflow.services.plan_flows import Reading, Unread, flows_of, name_of, parse_target, read_flows
+from govflow.services.plan_flows import Reading, Target, Unread, flows_of, name_of, parse_target, read_flows
 from govflow.services.workspace import Workspace
 from govflow.sources.revision import Revision, merge_base, top_of
 
@@ -44,6 +44,29 @@ def read_tree(workspace: Workspace, words: Sequence[str]) -> Reading:
         if not targets[0].path.is_file():
             raise
         return Reading(targets, (), (Unread(name_of(targets[0].path, base), error),))
+
+
+def read_held(workspace: Workspace, words: Sequence[str], lock: Lock) -> Reading:
+    """As :func:`read_tree`, also where what the lock file holds is gone: a deleted file, a folder without a flow.
+
+    Raises:
+        InputError: as :func:`read_tree`, of what neither the source nor the lock file has.
+    """
+    gone = {word: Target(*_split(word)) for word in words if not _split(word)[0].exists()}
+    gone = {word: target for word, target in gone.items() if _holds(workspace, lock, target)}
+    rest = [word for word in words if word not in gone]
+    try:
+        reading = read_tree(workspace, rest) if rest else Reading((), ())
+    except FlowNotFound:
+        targets = tuple(parse_target(word) for word in rest)
+        if any(target.function for target in targets) or not any(_holds(workspace, lock, one) for one in targets):
+            raise
+        reading = Reading(targets, ())
+    return replace(reading, targets=(*reading.targets, *gone.values()))
+
+
+def _holds(workspace: Workspace, lock: Lock, target: Target) -> bool:
+    return any(covers(workspace, Reading((target,), ()), name) for name in lock.flows)
 
 
 def side_of_tree(reading: Reading) -> Side:
@@ -100,9 +123,10 @@ def covers(workspace: Workspace, reading: Reading, name: str) -> bool:
         return False  # it may well be there
     for target in reading.targets:
         root = Path(os.path.abspath(target.path))
-        if target.path.is_file() and place == root and target.function in (None, function):
-            return True
-        if target.path.is_dir() and place.is_relative_to(root):
+        if place == root:
+            if target.function in (None, function):
+                return True
+        elif place.is_relative_to(root) and not target.path.is_file():
             return True
     return False
 

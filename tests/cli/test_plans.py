@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,6 +133,39 @@ def test_a_locked_flow_that_is_gone_is_found_and_leaves_the_lock(locked: Path, r
     assert "flows/etl.py:nightly: error[GF103 flow-gone]" in result.out
     assert run("lock", "flows").code == 0
     assert json.loads((locked / "govflow.lock").read_text())["flows"].keys() == {"flows/etl.py:weekly"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"), [("file", "flows"), ("file", "flows/etl.py"), ("folder", "flows"), ("flow", "flows/etl.py")]
+)
+def test_the_way_out_of_a_flow_that_is_gone_can_be_walked(locked: Path, run: Run, gone: str, named: str) -> None:
+    """The command of the mend, as it is printed, whether the flow left with its file, its folder or alone."""
+    place = locked / "flows" / "etl.py"
+    if gone == "flow":
+        place.write_text("flow = None\n")
+    else:
+        place.unlink()
+    if gone == "folder":
+        shutil.rmtree(place.parent)
+    found = run("check", named)
+    assert found.code == 1
+    command = found.out.split("write the lock again: ")[1].splitlines()[0]
+    assert command == "govflow lock flows/etl.py"
+    assert run(*command.split()[1:]).code == 0
+    assert json.loads((locked / "govflow.lock").read_text())["flows"] == {}
+    assert run("check", named).code == 2, "neither source nor lock knows of it any more"
+
+
+def test_a_file_that_neither_source_nor_lock_knows_is_a_slip(locked: Path, run: Run) -> None:
+    for command in ("check", "lock"):
+        result = run(command, "flows/etk.py")
+        assert (result.code, result.out) == (2, "")
+        assert "Did you mean flows/etl.py?" in result.err
+
+
+def test_a_command_that_is_recommended_is_fit_for_a_shell(repo: Path, run: Run) -> None:
+    (repo / "flows" / "$(touch pwned).py").write_text(FLOW)
+    assert "mend: govflow lock 'flows/$(touch pwned).py'\n" in run("check", "flows").out
 
 
 def test_a_flow_elsewhere_in_the_lock_is_left_alone(locked: Path, run: Run) -> None:
