@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,18 @@ from govflow.sources.decoding import decode_source
 
 _MISSING = b"missing"
 _SECONDS = 60.0  # for one git command
+
+
+def git_environment() -> dict[str, str]:
+    """What git commands are to see.
+
+    A hook's git names its own repository in ``GIT_DIR``. Without ``GIT_WORK_TREE`` git then takes the current folder
+    for the top of a working tree, whatever repository that folder is in.
+    """
+    given = dict(os.environ)
+    if "GIT_WORK_TREE" not in given:
+        given.pop("GIT_DIR", None)
+    return given
 
 
 class GitTree:
@@ -70,6 +83,7 @@ class GitTree:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=git_environment(),
             )
         return self._process
 
@@ -85,12 +99,15 @@ class GitTree:
             f"{revision}^{{commit}}",
         ]
         try:
-            found = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            found = subprocess.run(
+                command, capture_output=True, text=True, timeout=_SECONDS, check=False, env=git_environment()
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SourceError(f"git cannot be run: {error}", mend="Install git.") from error
         if found.returncode:
             raise SourceError(
                 f"there is no git revision {revision!r} in {self._repo}",
-                mend="Give a branch, a tag or a commit that this clone holds.",
+                mend="Give a branch, a tag or a commit that this clone holds; a CI job may have to fetch more history "
+                "(fetch-depth: 0, or GIT_DEPTH: 0).",
             )
         return found.stdout.strip()

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from govflow.errors import SourceError
-from govflow.sources.git import GitTree
+from govflow.sources.git import GitTree, git_environment
 from govflow.sources.working import ROOT_MARKS
 
 _SECONDS: Final = 60.0  # for one git command
@@ -110,6 +110,7 @@ def git(folder: Path, *words: str) -> str:
             errors="surrogateescape",  # a file name need not be text
             timeout=_SECONDS,
             check=False,
+            env=git_environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SourceError(f"git cannot be run: {error}", mend="Install git.") from error
