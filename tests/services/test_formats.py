@@ -201,6 +201,12 @@ def test_a_comment_is_never_too_long_for_github() -> None:
     assert "more changed flows: too long for a comment" in page
 
 
+def test_a_comment_that_is_cut_keeps_what_fails_the_check() -> None:
+    notes = [finding("GF203", flow=f"flows/a{n}.py:a", key=str(n)) for n in range(300)]
+    page = render(report(*notes, finding("GF201", flow="flows/z.py:z"), finding("GF104", flow="flows/z.py:z")), "md")
+    assert page.index("GF201 denied") < page.index("GF104 tier-raised") < page.index("GF203 approval-needed")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_has_no_control_characters(text: str) -> None:
     shown = render(hostile_report(text), "text")

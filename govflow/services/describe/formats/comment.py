@@ -11,6 +11,7 @@ from govflow.services.describe.differences import flow_diff_markdown
 from govflow.services.describe.escape import code, plain, prose
 from govflow.services.describe.formats.summary import next_commands, number, summary
 from govflow.services.describe.formats.terminal import place
+from govflow.services.findings import Level
 
 if TYPE_CHECKING:
     from govflow.services.check_plans import CheckReport
@@ -52,7 +53,10 @@ def _table(report: CheckReport) -> list[str]:
         return []
     lines = ["", "| | rule | where | finding | mend |", "| --- | --- | --- | --- | --- |"]
     room, shown = _LONGEST // 2, 0
-    for finding in report.findings[:_MOST]:
+    order = list(Level)
+    # What is cut off must not be what fails the check.
+    worst_first = sorted(report.findings, key=lambda finding: order.index(finding.level))
+    for finding in worst_first[:_MOST]:
         row = (
             f"| {_SIGNS[str(finding.level)]} | {finding.code} {finding.rule.name} "
             f"| {code(place(finding), cell=True, limit=200)} "
