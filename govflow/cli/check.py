@@ -54,6 +54,9 @@ def check(
 
     if not paths:
         raise RequestError("PATH is missing.", mend="Name a file or a folder, as in: govflow check flows/")
+    if base is not None and not base.strip():
+        # An unset variable of a CI job; without a base, what a branch changes together with its lock would not be told.
+        raise RequestError("--base is empty.", mend="Name a git revision, as in: --base origin/main")
     if write_baseline and baseline is None:
         raise RequestError("--write-baseline needs --baseline FILE.", mend="govflow check PATH --baseline FILE …")
     accepted = read_baseline(baseline) if baseline is not None and not write_baseline else None

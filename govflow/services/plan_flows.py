@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from govflow.errors import FlowNotFound, GovflowError, SourceError, VocabularyError
 from govflow.ir.models import Plan, Step
 from govflow.ir.vocabulary import Vocabulary
@@ -131,7 +133,16 @@ def flows_of(reader: Reader, path: str, name: str, function: str | None = None) 
             mend="Rename the file, or leave it out of what is read.",
             details={"file": path},
         )
-    planned = reader.plans(path) if function is None else (reader.plan(path, function),)
+    try:
+        planned = reader.plans(path) if function is None else (reader.plan(path, function),)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SourceError(
+            f"{name}: no plan can hold a text of this file: {field}: {first['msg']}",
+            mend="Mend the name or text: it must be Unicode without surrogates.",
+            details={"file": name},
+        ) from None
     return [FlowPlan(f"{name}:{one.plan.function}", one.plan) for one in planned]
 
 

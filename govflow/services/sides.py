@@ -174,7 +174,7 @@ def diff_revisions(workspace: Workspace, span: str, words: Sequence[str]) -> Com
         words: files or folders to look at.
 
     Raises:
-        SourceError: no such revision, no git, or a path outside the repository.
+        SourceError: no such revision, no git, a path outside the repository, or one that neither side has.
     """
     top = top_of(Path.cwd())
     base, dots, head = _ends(span)
@@ -182,10 +182,13 @@ def diff_revisions(workspace: Workspace, span: str, words: Sequence[str]) -> Com
         base = merge_base(top, base, head or "HEAD")
     with Revision(top, base) as revision:
         old = side_of_revision(workspace, revision, words)
+        missing = {word for word in words if not _is_in(revision, word)}
     if not head:
+        _refuse_unknown(word for word in missing if not _split(word)[0].exists())
         return diff_sides(workspace, old, side_of_tree(_present(workspace, words)))
     with Revision(top, head) as revision:
         new = side_of_revision(workspace, revision, words)
+        _refuse_unknown(word for word in missing if not _is_in(revision, word))
     return diff_sides(workspace, old, new)
 
 
@@ -210,6 +213,21 @@ def inside(path: Path, top: Path) -> str:
             if candidate.is_relative_to(root):
                 return candidate.relative_to(root).as_posix()
     raise SourceError(f"{path} is outside the git repository {top}.", mend="Give a path inside the repository.")
+
+
+def _is_in(revision: Revision, word: str) -> bool:
+    """Whether a file or folder is in a revision."""
+    place = inside(_split(word)[0], revision.top)
+    return place == "." or place in revision.files or any(file.startswith(f"{place}/") for file in revision.files)
+
+
+def _refuse_unknown(words: Iterable[str]) -> None:
+    """A path that neither side has is a slip, and no proof that nothing changed."""
+    for word in sorted(words):
+        raise SourceError(
+            f"{_split(word)[0]}: neither side has such a file or folder.",
+            mend="Give a path as it is on one of the two, relative to the current folder.",
+        )
 
 
 def _present(workspace: Workspace, words: Sequence[str]) -> Reading:

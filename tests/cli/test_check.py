@@ -186,7 +186,7 @@ def test_the_exit_codes_of_a_diff(history: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--base", "nowhere"], ["--baseline", "nowhere.json"], ["--write-baseline"], ["--forma"]]
+    "words", [["--base", "nowhere"], ["--base", ""], ["--baseline", "nowhere.json"], ["--write-baseline"], ["--forma"]]
 )
 def test_trouble_is_neither_clean_nor_a_finding(history: Path, run: Run, words: list[str]) -> None:
     (history / "flows" / "etl.py").write_text(EDITED)

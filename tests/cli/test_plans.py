@@ -163,6 +163,45 @@ def test_a_file_that_neither_source_nor_lock_knows_is_a_slip(locked: Path, run: 
         assert "Did you mean flows/etl.py?" in result.err
 
 
+def test_a_text_that_no_plan_can_hold_is_a_finding_of_its_file(locked: Path, run: Run) -> None:
+    (locked / "flows" / "odd.py").write_text(FLOW.replace('name="nightly"', 'name="a\\ud800b"'))
+    result = run("check", "flows")
+    assert result.code == 1
+    assert "flows/odd.py: error[GF303 unreadable] flows/odd.py: no plan can hold a text of this file" in result.out
+    assert "1 flow checked" in result.out
+
+
+def test_a_path_that_neither_revision_has_is_no_clean_diff(locked: Path, run: Run) -> None:
+    git(locked, "init", "-q", "-b", "main")
+    git(locked, "add", "-A")
+    git(locked, "commit", "-qm", "one")
+    for span in ("main..HEAD", "main.."):
+        assert run("diff", span, "flows").code == 0
+        result = run("diff", span, "flwos")
+        assert (result.code, result.out) == (2, "")
+        assert "flwos: neither side has such a file or folder" in result.err
+    (locked / "more").mkdir()
+    (locked / "more" / "b.py").write_text(FLOW)
+    assert run("diff", "main..", "more").code == 1
+    (locked / "flows" / "etl.py").unlink()
+    assert run("diff", "main..", "flows/etl.py").code == 1
+
+
+def test_a_hook_of_git_does_not_move_the_repository(
+    locked: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a linked working tree git gives its hooks GIT_DIR, and would then take any folder for the top."""
+    git(locked, "init", "-q", "-b", "main")
+    git(locked, "add", "-A")
+    git(locked, "commit", "-qm", "one")
+    monkeypatch.setenv("GIT_DIR", str(locked / ".git"))
+    monkeypatch.setenv("GOVFLOW_LOCK", "../govflow.lock")
+    monkeypatch.chdir(locked / "flows")
+    assert run("diff", "main..", ".").out == "no changes\n"
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))
+    assert run("diff", "main..", ".").out == "no changes\n"
+
+
 def test_a_command_that_is_recommended_is_fit_for_a_shell(repo: Path, run: Run) -> None:
     (repo / "flows" / "$(touch pwned).py").write_text(FLOW)
     assert "mend: govflow lock 'flows/$(touch pwned).py'\n" in run("check", "flows").out
