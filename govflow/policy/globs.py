@@ -11,6 +11,8 @@ rule                                    before                       after
 ======================================  ===========================  =======================================
 scheme in lower case                    ``S3://bucket/k``            ``s3://bucket/k``
 host in lower case (http, https)        ``https://API.acme.io/v1``   ``https://api.acme.io/v1``
+no default port, no dot of the root     ``https://acme.io.:443/v1``  ``https://acme.io/v1``
+names in other scripts as DNS has them  ``https://bücher.de/v1``     ``https://xn--bcher-kva.de/v1``
 unreserved characters and ``/`` decoded ``dataset://ph%69/a%2Fb``    ``dataset://phi/a/b``
 other escapes kept, in upper case       ``dataset://a%3fb``          ``dataset://a%3Fb``
 ``.`` and ``..`` segments resolved      ``dataset://a/x/../b/./c``   ``dataset://a/b/c``
@@ -36,7 +38,7 @@ Matcher = Callable[[str], bool]
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")  # RFC 3986, 3.1
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _DECODED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")  # RFC 3986, 2.3
-_HOSTS: Final = frozenset({"http", "https"})
+_PORTS: Final = {"http": ":80", "https": ":443"}
 # Already normal, told without taking it apart: no escape, no dot at the start of a segment, no second double slash.
 _NORMAL: Final = re.compile(r"(?:(?!https?:)[a-z][a-z0-9+.-]*://)?(?:[^%/.?#][^%/?#]*(?:/(?![/.])[^%/?#]*)*)?")
 _WILD: Final = re.compile(r"[*?\[]")
@@ -63,8 +65,8 @@ def normal_resource(resource: str) -> str:
     name = scheme[0].lower()
     path, tail = _split(text[scheme.end() + 3 :])
     authority, slash, path = path.partition("/")
-    if name in _HOSTS:
-        authority = authority.lower()
+    if name in _PORTS:
+        authority = _host(authority, _PORTS[name])
     elif authority in {".", ".."}:
         raise NoNormalForm("the resource begins with a '.' or '..' segment")
     return f"{name}://{authority}{_below(slash + path)}{tail}"
@@ -82,7 +84,9 @@ def normal_glob(pattern: str) -> str:
     head, mark, rest = text.partition("://")
     if mark and not head.startswith("["):
         host, slash, path = rest.partition("/")
-        host = host.lower() if head.lower() in _HOSTS else host
+        port = _PORTS.get(head.lower())
+        if port is not None:
+            host = host.lower() if _WILD.search(host) else _host(host, port)
         text = f"{head.lower()}://{host}{slash}{path}"
     # What stands before the first wildcard must itself be normal, or nothing that is normal begins with it.
     wild = _WILD.search(text)
@@ -138,6 +142,20 @@ def _simple(inner: str, *, open_start: bool, open_end: bool) -> Matcher:
 def _decode(escape: re.Match[str]) -> str:
     character = chr(int(escape[1], 16))
     return character if character in _DECODED else escape[0].upper()
+
+
+def _host(authority: str, port: str) -> str:
+    """A host as DNS compares it: in lower case, without the dot of the root and without the port that goes unsaid."""
+    host, before = authority.lower(), ""
+    while host != before:
+        before = host
+        host = host.removesuffix(port).rstrip(".") or host
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def test_the_table_of_globs_is_true(pattern: str, text: str, answer: str) -> Non
 
 
 def test_the_tables_were_found() -> None:
-    assert (len(RESOURCES), len(MATCHES)) == (7, 5)
+    assert (len(RESOURCES), len(MATCHES)) == (9, 5)
 
 
 def test_every_field_path_and_operator_has_its_row() -> None:

@@ -80,6 +80,24 @@ def test_resources_are_normalised_as_the_table_says(before: str, after: str) -> 
     assert normal_resource(before) == after
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    ["https://H.com./x", "https://h.com:443/x", "https://h.com.:443/x", "HTTPS://h.com:443./x", "https://h.com/./x"],
+)
+def test_another_spelling_of_a_host_does_not_get_round_a_deny(spelling: str) -> None:
+    for pattern in ("https://h.com/*", "https://H.com:443/*"):
+        assert (
+            decide([rule("no", DENY, resources=[pattern])], request(resource=spelling), default_effect=ALLOW).effect
+            is DENY
+        )
+
+
+@given(st.text(alphabet="ah.:43@ü", max_size=12))
+def test_a_host_is_normal_after_one_time(host: str) -> None:
+    normal = normal_resource(f"https://{host}/x")
+    assert normal_resource(normal) == normal
+
+
 @given(resource=RESOURCES)
 def test_the_normal_form_of_a_normal_form_is_itself(resource: str) -> None:
     try:
