@@ -28,7 +28,13 @@ def report(error: BaseException, stream: TextIO | None = None) -> int:
         _write(out, error.code, error.message, error.mend)
         return 1 if isinstance(error, Refused) else 2
     if isinstance(error, CycloptsError):
-        _write(out, "usage", str(error), "govflow --help, or --help after a command, shows what there is.")
+        # "Tokens: …" would be taken for a secret, and hidden.
+        _write(
+            out,
+            "usage",
+            str(error).replace("Unused Tokens:", "Nothing takes these words:"),
+            "govflow --help, or --help after a command, shows what there is.",
+        )
         return 2
     _write(out, "internal", f"{type(error).__name__}: {error}", _DEBUG_HINT)
     return 2

@@ -25,7 +25,10 @@ from govflow.ir.models import Plan
 
 VERSION: Final = 1
 
-_REWRITE: Final = "Write it again with `govflow lock`; it is not meant to be edited by hand."
+_REWRITE: Final = (
+    "Take the file of one side of a merge from version control, or remove it; then write it again: govflow lock PATH. "
+    "It is not meant to be edited by hand."
+)
 
 
 def plan_key(plan: Plan) -> str:
@@ -140,7 +143,7 @@ def _check_hash(name: str, flow: LockedFlow, where: str) -> None:
         raise LockError(
             f'{where}: flows["{name}"].plan_hash: {flow.plan_hash} is not the hash of the plan beside it, '
             f"which is {actual}: one of the two was edited",
-            mend="Take the file from version control, or write it again with `govflow lock` and have it approved.",
+            mend="Take the file from version control; or remove it, lock again (govflow lock PATH), and have it approved.",
             details={"flow": name, "written": flow.plan_hash, "recomputed": actual},
         )
 
@@ -151,7 +154,7 @@ def _check_version(raw: Mapping[str, Any], where: str) -> None:
         found = "no version" if version is None else f"version {version!r}"
         raise LockError(
             f"{where}: version: this govflow reads version {VERSION}, the file has {found}",
-            mend="Use the govflow that wrote it, or write it again with `govflow lock`.",
+            mend="Use the govflow that wrote it, or remove it and write it again: govflow lock PATH.",
         )
 
 

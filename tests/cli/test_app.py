@@ -91,6 +91,13 @@ def test_a_closed_stream_changes_no_exit_code(repo: Path, words: str, code: int)
     assert "Traceback" not in done.stderr
 
 
+def test_a_word_too_many_is_named(run: Run) -> None:
+    """And not taken for a secret, and hidden."""
+    result = run("explain", "GF102", "GF103")
+    assert (result.code, result.out) == (2, "")
+    assert "Nothing takes these words: ['GF103']" in result.err
+
+
 def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").out.strip() == govflow.__version__
 

@@ -163,6 +163,19 @@ def test_a_file_that_neither_source_nor_lock_knows_is_a_slip(locked: Path, run: 
         assert "Did you mean flows/etl.py?" in result.err
 
 
+def test_a_lock_with_the_marks_of_a_merge_has_a_way_out(locked: Path, run: Run) -> None:
+    place = locked / "govflow.lock"
+    before = place.read_text()
+    place.write_text(before.replace("{", "<<<<<<< HEAD\n{", 1))
+    for command in ("check", "lock"):
+        result = run(command, "flows")
+        assert (result.code, result.out) == (2, "")
+        assert "or remove it; then write it again: govflow lock PATH" in result.err
+    place.unlink()
+    assert run("lock", "flows").code == 0
+    assert place.read_text() == before
+
+
 def test_a_text_that_no_plan_can_hold_is_a_finding_of_its_file(locked: Path, run: Run) -> None:
     (locked / "flows" / "odd.py").write_text(FLOW.replace('name="nightly"', 'name="a\\ud800b"'))
     result = run("check", "flows")
