@@ -195,24 +195,25 @@ class Reading:
         return explained[0] if len(explained) == 1 else ["several", explained]
 
     def _from_star(self, module: SourceModule, dotted: str) -> Explained:
-        """A name that a star import may bring; else a builtin, or nothing that can be found."""
+        """A name that a star import may bring, of the repository or of outside; else a builtin, or nothing."""
         first = dotted.partition(".")[0]
+        outside: list[str] = []  # may bring the name; an import further down wins
         for star in reversed(module.stars):
             found = self._machine.graph.find(module.path, star.level, star.module or "")
+            if found is None:
+                outside.append("." * star.level + (star.module or ""))
             if found is None or found.path is None or found.path in self._starred:
                 continue
             try:
                 source = self._machine.graph.load(found.path)
             except SourceError:
                 continue
-            if first in source.bindings:
-                return self.global_name(source, dotted)
             self._starred.add(found.path)  # star imports may go round in a circle
-            inner = self._from_star(source, dotted)
+            inner = self.global_name(source, dotted) if first in source.bindings else self._from_star(source, dotted)
             self._starred.discard(found.path)
             if inner != ["global"]:
-                return inner
-        return ["global"]
+                return ["star", outside, inner] if outside else inner
+        return ["star", outside] if outside else ["global"]
 
     def _binding(self, module: SourceModule, statement: ast.stmt, name: str, rest: str) -> Explained:
         match statement:

@@ -238,3 +238,11 @@ def test_a_decorator_between_task_and_function_hides_neither() -> None:
     steps = found.plan.steps[1:]
     assert [step.callee for step in steps] == ["timed.<locals>.w"] * 2
     assert steps[0].code != steps[1].code  # one definition, two closures
+
+
+def test_a_star_import_from_outside_is_part_of_what_may_bring_a_name() -> None:
+    body = "@task\ndef t():\n    return go()\n@flow\ndef f():\n    return t()\n"
+    imports = ["", "from SAFE import *\n", "from EVIL import *\n", "from SAFE import *\nfrom EVIL import *\n"]
+    imports += ["from EVIL import *\nfrom SAFE import *\n", "from near import *\nfrom SAFE import *\n"]
+    files = {"near.py": "def go():\n    return 1\n"}
+    assert len({plan_hash(planned(text + body, files, "")) for text in imports}) == len(imports)
