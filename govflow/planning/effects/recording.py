@@ -24,7 +24,7 @@ from govflow.planning.effects.sql import read_sql
 from govflow.planning.effects.text_functions import FUNCTIONS
 from govflow.planning.effects.texts import TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
 from govflow.planning.effects.unseen import is_harmless_method, is_quiet_function
-from govflow.planning.values import Choice, Constant, Container, Data, Object, Origin, Text, Value
+from govflow.planning.values import Choice, Constant, Container, Data, External, Object, Origin, Text, Value
 
 if TYPE_CHECKING:
     from govflow.planning.machine import Machine
@@ -154,9 +154,11 @@ def _note(machine: Machine, call: Call, given: Arguments, receiver: Object | Non
         return
     values = by_name(call.arguments, given)
     arguments = Given(values, receiver.given if receiver is not None else {}, receiver)
+    site = machine.site(node)
+    if call.runs and arguments.constant(call.tamed) is not True:
+        machine.frame.deeds.add(Deed("process:execute", "python", f"process://{call.runs}", detail=call.runs), site)
     if call.needs and not _goes_out(arguments.own(call.needs)):
         return
-    site = machine.site(node)
     for deed in _deeds(machine, call, arguments, node):
         machine.frame.deeds.add(deed, site)
 
@@ -212,6 +214,8 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
     """An effect by its template. Where an argument may be one of several, there is one for each."""
     provider = database_of(call, given)[0] or "python"
     action = call.action_for(_chosen(given.value(call.by))) if call.by else call.action
+    if action == "none":
+        return
     for values in _alternatives(call, given):
         resource, found = call.resource, ""
         if resource.startswith("file://{") and resource.endswith("}") and resource.count("{") == 1:
@@ -229,7 +233,9 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
 
 
 def _chosen(value: Value | None) -> object:
-    """The constant that an argument is; of a list its first item."""
+    """The constant that an argument is, or the name of a class of outside code; of a list its first item."""
+    if isinstance(value, External):
+        return value.dotted.rpartition(".")[2]
     if isinstance(value, Container) and value.keys is None and value.items:
         value = value.items[0]
     return whole(parts_of(value)) if value is not None else None

@@ -28,6 +28,8 @@ _CALL: Final = (
     "mode",
     "needs",
     "action",
+    "runs",
+    "tamed",
     "by",
     "actions",
     "provider",
@@ -143,6 +145,8 @@ def _call(entry: Fields, given: _Given) -> Call:
         provider=entry.text("provider", given.provider),
         resource=entry.text("resource"),
         unbounded=_yes(entry, "unbounded"),
+        runs=entry.text("runs"),
+        tamed=entry.text("tamed"),
         source=entry.text("source", given.source),
         place=str(entry.at),
     )
@@ -171,7 +175,7 @@ def _check(entry: Fields, made: Call) -> None:
         mend = "Write action: data:write, or reads: sql, or effect: none."
         refuse(entry.at, "it does not say what the call does", mend)
     for name, action in (("action", made.action), *(("actions", action) for action in made.actions.values())):
-        if action and not _ACTION.fullmatch(action):
+        if action and not _ACTION.fullmatch(action) and not (name == "actions" and action == "none"):
             refuse(entry.place(name), f"{action!r} is no action", "Write domain:verb, as in data:write.")
     if made.actions and not (made.by and made.action):
         mend = "Write by: the argument that chooses, and action: for when it is none of these or not known."
@@ -181,7 +185,7 @@ def _check(entry: Fields, made: Call) -> None:
     if made.action and not made.resource:
         refuse(entry.place("resource"), "missing", "Write what it is done to, as in resource: 'dataset://{table}'.")
     own = {*made.arguments, *made.keywords}
-    for name in ("subject", "connection", "by", "needs"):
+    for name in ("subject", "connection", "by", "needs", "tamed"):
         value = getattr(made, name)
         if value and value not in own:
             refuse_unknown(entry.place(name), "argument", value, own)

@@ -35,6 +35,8 @@ class Call:
         resource: a template for :func:`~govflow.planning.effects.catalogue.templates.fill`; ``""`` if the reader
             finds it.
         unbounded: whether the call always touches everything that is there.
+        runs: what the call runs besides, as a program: loading a ``pickle`` runs what is in it; ``""`` for nothing.
+        tamed: the argument with which it runs nothing, where it is true; ``""`` for none.
         source: the public reference that the entry was taken from.
         place: the entry, for messages: ``http.yaml: calls[3]``.
     """
@@ -55,12 +57,17 @@ class Call:
     provider: str = ""
     resource: str = ""
     unbounded: bool = False
+    runs: str = ""
+    tamed: str = ""
     effect_none: bool = False
     source: str = ""
     place: str = ""
 
     def action_for(self, chosen: object) -> str:
-        """The action of a call whose argument ``by`` is this constant; None or another value for one not known."""
+        """The action of a call whose argument ``by`` is this constant; None or another value for one not known.
+
+        ``none``: with that constant the call does nothing to the world.
+        """
         return self.actions.get(chosen, self.action) if isinstance(chosen, str) else self.action
 
 
