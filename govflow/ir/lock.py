@@ -143,7 +143,7 @@ def _check_hash(name: str, flow: LockedFlow, where: str) -> None:
         raise LockError(
             f'{where}: flows["{name}"].plan_hash: {flow.plan_hash} is not the hash of the plan beside it, '
             f"which is {actual}: one of the two was edited",
-            mend="Take the file from version control; or remove it, lock again (govflow lock PATH), and have it approved.",
+            mend="Take it from version control; or remove it, lock again (govflow lock PATH) and have it approved.",
             details={"flow": name, "written": flow.plan_hash, "recomputed": actual},
         )
 
