@@ -14,13 +14,14 @@ from govflow.planning.effects.handed import note_handed_over
 from govflow.planning.effects.received import elements_too, received
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.machine import DEEPEST, Frame, Machine
-from govflow.planning.members import bind, class_member, element, iterate, take_in
+from govflow.planning.members import bind, class_member, element, iterate, metaclass_of, take_in
 from govflow.planning.normal_form import digest, is_generator
 from govflow.planning.options import Hook, Options, read_options
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
 from govflow.planning.runnables import code_of, defaults_of, described, make_runnable, recorded_as
 from govflow.planning.scopes import Scope
+from govflow.planning.special import special
 from govflow.planning.spread import spread
 from govflow.planning.values import (
     NO_DEPS,
@@ -348,7 +349,11 @@ def _numbers_below(place: Place | None) -> list[int]:
 
 
 def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.AST) -> Value:
-    instance = Instance(cls)
+    instance = _made_by_class(machine, cls, given, node)
+    if not isinstance(instance, Instance):
+        return instance
+    if class_member(cls, "__del__") is not None:
+        special(machine, instance, ("__del__",))  # at some time
     start = class_member(cls, "__init__")
     if isinstance(start, Function):
         inline(machine, start, given.before(instance), node)
@@ -367,6 +372,19 @@ def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.
         if isinstance(after, Function):
             inline(machine, after, Arguments([instance], rest=[Data()]), node)
     return instance
+
+
+def _made_by_class(machine: Machine, cls: ClassValue, given: Arguments, node: ast.AST) -> Value:
+    """The object that a class makes, by its metaclass's ``__call__`` and its own ``__new__`` where it has them."""
+    made: Value | None = None
+    meta = metaclass_of(cls)
+    calling = None if meta is None else class_member(meta, "__call__")
+    new = class_member(cls, "__new__")
+    for function in (calling, new):
+        if isinstance(function, Function) and made is None:
+            found = inline(machine, function, given.before(cls), node)
+            made = None if isinstance(found, Data | Constant | Choice) else found
+    return Instance(cls) if made is None else made
 
 
 def _fields(cls: ClassValue, seen: set[int] | None = None) -> list[str]:
@@ -468,12 +486,12 @@ def _call_annotated(
     found = class_member(cls, name)
     if isinstance(found, Function):
         with machine.charged(machine.frame.deeds, recording=False):
-            call(machine, bind(machine, found, _instance_of(machine, cls, node), node), given, node)
+            call(machine, bind(machine, found, some_instance(machine, cls, node), node), given, node)
     kept = receiver.origin if receiver.origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
     return Data(receiver.deps | given.deps(), kept)
 
 
-def _instance_of(machine: Machine, cls: ClassValue, node: ast.AST) -> Instance:
+def some_instance(machine: Machine, cls: ClassValue, node: ast.AST) -> Instance:
     """Some object of a class of the repository, made with arguments that are not known."""
     known = machine.instances.get(id(cls))
     if known is None:

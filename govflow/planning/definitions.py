@@ -10,7 +10,9 @@ from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.expressions import make_function, qualified
 from govflow.planning.machine import NEXT, Machine
+from govflow.planning.members import class_member, metaclass_of
 from govflow.planning.scopes import Scope
+from govflow.planning.special import special
 from govflow.planning.statements import runs
 from govflow.planning.values import (
     NO_DEPS,
@@ -62,7 +64,22 @@ def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
     return made
 
 
+def _of_property(machine: Machine, node: ast.expr, value: Value) -> Value | None:
+    """``@name.setter``: the property with one more function."""
+    if not isinstance(node, ast.Attribute) or node.attr not in ("setter", "deleter") or not isinstance(value, Function):
+        return None
+    known = machine.evaluate(node.value)
+    if not isinstance(known, Function) or known.binding != "property":
+        return None
+    made = replace(known, setter=value) if node.attr == "setter" else replace(known, deleter=value)
+    made.decorators = known.decorators
+    return made
+
+
 def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value) -> Value:
+    accessor = _of_property(machine, node, value)
+    if accessor is not None:
+        return accessor
     match decorator:
         case External(dotted=dotted) if dotted in _BINDINGS:
             inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
@@ -106,7 +123,27 @@ def _class(machine: Machine, node: ast.ClassDef) -> int:
         if isinstance(inner, Function) and inner.owner is None:
             inner.owner = cls
     machine.scope.bind(node.name, cls)
+    _tell_of_class(machine, cls, node)
     return NEXT
+
+
+def _tell_of_class(machine: Machine, cls: ClassValue, node: ast.ClassDef) -> None:
+    """Call what bases and the metaclass want to know of a new class, and give descriptors their names."""
+    keywords = {item.arg: machine.evaluate(item.value) for item in node.keywords if item.arg is not None}
+    cls.meta = keywords.pop("metaclass", None)
+    machine.at = node
+    bases = [base for base in cls.bases if isinstance(base, ClassValue)]
+    told = next((found for found in (class_member(base, "__init_subclass__") for base in bases) if found), None)
+    if isinstance(told, Function):
+        call(machine, told, Arguments([cls], keywords), node)
+    meta = metaclass_of(cls)
+    for name in ("__new__", "__init__") if meta is not None else ():
+        making = class_member(meta, name) if meta is not None else None
+        if isinstance(making, Function):
+            call(machine, making, Arguments([meta or cls, Data(), Data(), Data()], keywords), node)
+    for name, member in cls.members.items():
+        if isinstance(member, Instance):
+            special(machine, member, ("__set_name__",), cls, Constant(name))
 
 
 # imports

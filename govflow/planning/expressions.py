@@ -6,14 +6,17 @@ import ast
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.effects import texts
 from govflow.planning.machine import EXPRESSIONS, Machine
-from govflow.planning.members import attribute, element, iterate, loaded_module, take_in
+from govflow.planning.members import attribute, class_member, element, iterate, loaded_module, take_in
 from govflow.planning.scopes import Scope
+from govflow.planning.special import FORMATTED, SHOWN, compared, operated, special, truth, turned
 from govflow.planning.spread import evaluate_arguments
 from govflow.planning.values import (
     NONE,
+    BoundFunction,
     Choice,
     Constant,
     Container,
@@ -58,12 +61,16 @@ def _attribute(machine: Machine, node: ast.Attribute) -> Value:
 @_reads(ast.Call)
 def _call(machine: Machine, node: ast.Call) -> Value:
     function = machine.evaluate(node.func)
-    return call(machine, function, evaluate_arguments(machine, node), node)
+    given = evaluate_arguments(machine, node)
+    machine.at = node
+    return call(machine, function, given, node)
 
 
 @_reads(ast.Await)
 def _await(machine: Machine, node: ast.Await) -> Value:
-    return machine.evaluate(node.value)
+    value = machine.evaluate(node.value)
+    given = special(machine, value, ("__await__",))
+    return value if given is None else iterate(machine, given)
 
 
 @_reads(ast.Starred)
@@ -115,12 +122,14 @@ def _subscript(machine: Machine, node: ast.Subscript) -> Value:
         if isinstance(node.slice, ast.Name) and node.slice.id == "__name__":
             return ModuleRef(machine.frame.module.path, None, machine.frame.module.stem)
         return loaded_module(machine, machine.evaluate(node.slice))
-    return element(machine, owner, machine.evaluate(node.slice))
+    index = machine.evaluate(node.slice)
+    machine.at = node
+    return element(machine, owner, index)
 
 
 @_reads(ast.IfExp)
 def _conditional(machine: Machine, node: ast.IfExp) -> Value:
-    machine.evaluate(node.test)
+    truth(machine, machine.evaluate(node.test), node.test)
     with machine.maybe():
         return join((machine.evaluate(node.body), machine.evaluate(node.orelse)))
 
@@ -130,6 +139,8 @@ def _boolean(machine: Machine, node: ast.BoolOp) -> Value:
     values = [machine.evaluate(node.values[0])]
     with machine.maybe():
         values.extend(machine.evaluate(value) for value in node.values[1:])
+        for value in values[:-1]:
+            truth(machine, value, node)
     return join(values)
 
 
@@ -142,6 +153,9 @@ def _binary(machine: Machine, node: ast.BinOp) -> Value:
         return Container([*left.items, *right.items], [*left.keys, *(right.keys or right.items)])
     if isinstance(left, Container) and isinstance(node.op, ast.Mult):
         return Container(list(left.items), exact=False)
+    given = operated(machine, node.op, left, right, node)
+    if given is not None:
+        return given
     text = texts.binary(node.op, left, right)
     return made_from(left, right) if text is None else text
 
@@ -151,7 +165,8 @@ def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
     value = machine.evaluate(node.operand)
     if isinstance(node.op, ast.USub) and isinstance(value, Constant) and type(value.value) in (int, float):
         return Constant(-value.value)  # type: ignore[operator] # int or float
-    return made_from(value)
+    given = turned(machine, node.op, value, node)
+    return made_from(value) if given is None else given
 
 
 @_reads(ast.Compare)
@@ -159,6 +174,8 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
     values = [machine.evaluate(node.left), machine.evaluate(node.comparators[0])]
     with machine.maybe():  # a < b < c stops at the first that is false
         values.extend(machine.evaluate(value) for value in node.comparators[1:])
+    for operator, left, right in zip(node.ops, values, values[1:], strict=False):
+        compared(machine, operator, left, right, node)
     return made_from(*values)
 
 
@@ -169,7 +186,10 @@ def _text(machine: Machine, node: ast.JoinedStr) -> Value:
 
 @_reads(ast.FormattedValue)
 def _formatted(machine: Machine, node: ast.FormattedValue) -> Value:
-    values = [machine.evaluate(node.value)]
+    value = machine.evaluate(node.value)
+    machine.at = node
+    given = special(machine, value, SHOWN if node.conversion in (ord("r"), ord("a")) else FORMATTED)
+    values = [value if given is None else given]
     if node.format_spec is not None:
         values.append(machine.evaluate(node.format_spec))
     elif node.conversion in (-1, ord("s")):
@@ -215,7 +235,7 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
             source = first if index == 0 else machine.evaluate(generator.iter)
             bind_target(machine, generator.target, iterate(machine, source))
             for test in generator.ifs:
-                machine.evaluate(test)
+                truth(machine, machine.evaluate(test), test)
         if isinstance(node, ast.DictComp):
             key = machine.evaluate(node.key)
             return Container([machine.evaluate(node.value)], [key], exact=False)
@@ -263,7 +283,7 @@ def bind_target(machine: Machine, target: ast.expr, value: Value) -> None:
                 put(container, key, value)
             elif isinstance(container, ModuleNames) and isinstance(key, Constant) and isinstance(key.value, str):
                 store_attribute(machine, container.module, key.value, value)
-            else:
+            elif special(machine, container, ("__setitem__",), key, value) is None:
                 take_in(container, value)
 
 
@@ -290,14 +310,27 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
 def store_attribute(machine: Machine, owner: Value, name: str, value: Value) -> None:
     """``owner.name = value``. Objects only gain: what an attribute may be, it may stay."""
     if isinstance(owner, Instance):
-        known = owner.attributes.get(name)
-        owner.attributes[name] = value if known is None else join((known, value))
+        if not _set_by_class(machine, owner, name, value):
+            known = owner.attributes.get(name)
+            owner.attributes[name] = value if known is None else join((known, value))
     elif isinstance(owner, Choice):
         for option in owner.options:
             store_attribute(machine, option, name, value)
     elif isinstance(owner, ModuleRef) and owner.path is not None:
         scope = machine.module_scope(owner.path)
         scope.bind(name, join((scope.own(name), value)))
+
+
+def _set_by_class(machine: Machine, owner: Instance, name: str, value: Value) -> bool:
+    """Whether a property or a descriptor of the class takes the value, and keeps it where it likes."""
+    found = class_member(owner.cls, name)
+    if isinstance(found, Function) and found.setter is not None:
+        call(machine, BoundFunction(found.setter, owner), Arguments([value]), machine.at)
+        return True
+    if isinstance(found, Instance) and special(machine, found, ("__set__",), owner, value) is not None:
+        return True
+    special(machine, owner, ("__setattr__",), Constant(name), value)
+    return False
 
 
 def put(container: Container, key: Value, value: Value) -> None:

@@ -14,6 +14,7 @@ from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
 from govflow.planning.runnables import make_runnable
+from govflow.planning.special import builtin_called
 from govflow.planning.values import (
     NO_DEPS,
     Choice,
@@ -54,6 +55,9 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return _call_engine(machine, dotted, last, given, node)
     if package == "builtins":
         handler = _BUILTINS.get(last)
+        asked = builtin_called(machine, last, given)
+        if asked is not None:
+            return asked
         return made_from(*given.values()) if handler is None else handler(machine, last, given, node)
     if dotted in words.GATHERING:
         return Container([*given.positional, *given.rest], exact=not given.rest)

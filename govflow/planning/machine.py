@@ -116,6 +116,7 @@ class Machine:
         self.recorder: Recorder | None = None
         self.frame: Frame = None  # type: ignore[assignment] # set by reading()
         self.scope: Scope = None  # type: ignore[assignment] # set by reading()
+        self.at: ast.AST = ast.Pass()  # what is being read, where a special method is called
         self.many = 0
         self.optional = 0
         self.loops = 0
@@ -154,6 +155,7 @@ class Machine:
         """Run statements in order; says how they can end (bits)."""
         ends = entered = 0
         for statement in statements:
+            self.at = statement
             handler = STATEMENTS.get(type(statement))
             end = handler(self, statement) if handler is not None else NEXT
             ends |= end & ~NEXT
@@ -170,14 +172,14 @@ class Machine:
     @contextmanager
     def reading(self, frame: Frame) -> Iterator[Frame]:
         """Go into a function or module."""
-        saved = self.frame, self.scope
+        saved = self.frame, self.scope, self.at
         self.frame, self.scope = frame, frame.scope
         self.depth += 1
         try:
             yield frame
         finally:
             self.depth -= 1
-            self.frame, self.scope = saved
+            self.frame, self.scope, self.at = saved
 
     @contextmanager
     def inner_scope(self, scope: Scope) -> Iterator[Scope]:

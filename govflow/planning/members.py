@@ -10,6 +10,7 @@ from govflow.planning.effects.fields import field_of
 from govflow.planning.effects.objects import of_outside_base, part_of, taken
 from govflow.planning.effects.texts import path_attribute
 from govflow.planning.machine import Machine
+from govflow.planning.special import each_of, special
 from govflow.planning.values import (
     NO_DEPS,
     BoundFunction,
@@ -94,6 +95,9 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
         field = field_of(machine, owner.cls, name, deps_of(owner))
         if field is not None:
             return field
+        given = special(machine, owner, ("__getattr__", "__getattribute__"), Constant(name))
+        if given is not None:
+            return given
         return Method(of_outside_base(machine, bases_outside(owner.cls), deps_of(owner), owner.cls.qualname), name)
     return bind(machine, found, owner, node)
 
@@ -111,6 +115,9 @@ def bind(machine: Machine, found: Value, owner: Instance, node: ast.AST) -> Valu
         return BoundFunction(found, owner.cls if found.binding == "class" else owner)
     if isinstance(found, TaskValue | FlowValue) and found.receiver is None and _takes_self(found):
         return replace(found, receiver=owner)
+    if isinstance(found, Instance):
+        given = special(machine, found, ("__get__",), owner, owner.cls)
+        return found if given is None else given
     return found
 
 
@@ -147,6 +154,20 @@ def class_member(cls: ClassValue, name: str) -> Value | None:
     return None
 
 
+def metaclass_of(cls: ClassValue) -> ClassValue | None:
+    """The metaclass of a class, of the repository: its own or that of a base."""
+    stack, seen = [cls], set[int]()
+    while stack:
+        current = stack.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current.meta, ClassValue):
+            return current.meta
+        stack.extend(base for base in current.bases if isinstance(base, ClassValue))
+    return None
+
+
 def bases_outside(cls: ClassValue) -> list[Value]:
     """Bases from outside the repository, of a class and of its bases."""
     stack, found = [cls], list[Value]()
@@ -158,6 +179,10 @@ def bases_outside(cls: ClassValue) -> list[Value]:
 
 def element(machine: Machine, owner: Value, index: Value) -> Value:
     """``owner[index]``."""
+    if isinstance(owner, Instance) or (isinstance(owner, Object) and owner.cls is not None):
+        given = special(machine, owner, ("__getitem__",), index)
+        if given is not None:
+            return given
     match owner:
         case ModuleNames(module=module):
             if isinstance(index, Constant) and isinstance(index.value, str):
@@ -212,6 +237,10 @@ def _of_mapping(owner: Container, index: Value) -> Value:
 
 def iterate(machine: Machine, owner: Value) -> Value:
     """One element of a value that is iterated."""
+    if isinstance(owner, Instance) or (isinstance(owner, Object) and owner.cls is not None):
+        each = each_of(machine, owner)
+        if each is not None:
+            return each
     match owner:
         case ModuleNames():
             return Data(NO_DEPS, Origin.HIDDEN, GLOBALS)

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard, TypeVar
 
-from govflow.planning.calls import entered_with, left_with
+from govflow.planning.arguments import Arguments
+from govflow.planning.calls import call, entered_with, left_with
 from govflow.planning.effects.received import annotated
 from govflow.planning.effects.texts import binary
 from govflow.planning.expressions import bind_target
@@ -14,10 +15,13 @@ from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATE
 from govflow.planning.members import bases_outside, class_member, iterate
 from govflow.planning.modules import is_main_guard
 from govflow.planning.raising import always_raises, exit_swallows, try_swallows
+from govflow.planning.special import augmented, special, truth
 from govflow.planning.values import (
     NO_DEPS,
     NONE,
+    BoundFunction,
     Choice,
+    Constant,
     Container,
     Data,
     Deps,
@@ -77,6 +81,10 @@ def _augmented(machine: Machine, node: ast.AugAssign) -> int:
         before.settle()
         before.exact = before.exact and value.exact and not (machine.many or machine.optional)
         return NEXT
+    given = augmented(machine, node.op, before, value, node)
+    if given is not None:
+        bind_target(machine, node.target, given)
+        return NEXT
     text = binary(node.op, before, value)
     bind_target(machine, node.target, Data(deps_of(before, value)) if text is None else text)
     return NEXT
@@ -110,7 +118,7 @@ def _raise(machine: Machine, node: ast.Raise) -> int:
 @runs(ast.Assert)
 def _assert(machine: Machine, node: ast.Assert) -> int:
     with machine.maybe():  # python -O leaves asserts out
-        machine.evaluate(node.test)
+        truth(machine, machine.evaluate(node.test), node.test)
         if node.msg is not None:
             machine.evaluate(node.msg)
     return NEXT
@@ -183,7 +191,7 @@ def _if(machine: Machine, node: ast.If) -> int:
         return end
     if isinstance(node.test, ast.Constant):
         return machine.execute(node.body if node.test.value else node.orelse)
-    machine.evaluate(node.test)
+    truth(machine, machine.evaluate(node.test), node.test)
     with machine.maybe(when=not always_raises(node.orelse)):
         first = _branch(machine, node.body)
     with machine.maybe(when=not always_raises(node.body)):
@@ -248,6 +256,7 @@ def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
     source = machine.evaluate(node.iter)
 
     def each() -> None:
+        machine.at = node.iter
         bind_target(machine, node.target, iterate(machine, source))
 
     ends = _loop(machine, node.body, each)
@@ -257,7 +266,7 @@ def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
 @runs(ast.While)
 def _while(machine: Machine, node: ast.While) -> int:
     def each() -> None:
-        machine.evaluate(node.test)
+        truth(machine, machine.evaluate(node.test), node.test)
 
     forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
     ends = _loop(machine, node.body, each)
@@ -355,5 +364,24 @@ def _swallows(machine: Machine, context: Value) -> bool:
 
 
 @runs(ast.Delete)
-def _delete(_: Machine, __: ast.Delete) -> int:
+def _delete(machine: Machine, node: ast.Delete) -> int:
+    for target in node.targets:
+        machine.at = target
+        match target:
+            case ast.Subscript(value=owner, slice=index):
+                container = machine.evaluate(owner)
+                special(machine, container, ("__delitem__",), machine.evaluate(index))
+            case ast.Attribute(value=owner, attr=name):
+                _delete_attribute(machine, machine.evaluate(owner), name, target)
     return NEXT
+
+
+def _delete_attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> None:
+    if not isinstance(owner, Instance):
+        return
+    found = class_member(owner.cls, name)
+    if isinstance(found, Function) and found.deleter is not None:
+        call(machine, BoundFunction(found.deleter, owner), Arguments(), node)
+    elif isinstance(found, Instance):
+        special(machine, found, ("__delete__",), owner)
+    special(machine, owner, ("__delattr__",), Constant(name))

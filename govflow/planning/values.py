@@ -134,6 +134,8 @@ class Function(Value):
     keyword_defaults: tuple[Value | None, ...] = ()
     wrapped: bool = False  # by a decorator from outside, which may call it any number of times
     named_after: Value | None = None  # the function whose name it was given
+    setter: Function | None = None  # of a property
+    deleter: Function | None = None
     decorators: list[ast.expr] = field(default_factory=list)  # those that make no task or flow of it
 
 
@@ -228,6 +230,7 @@ class ClassValue(Value):
     qualname: str
     members: dict[str, Value]
     bases: tuple[Value, ...]
+    meta: Value | None = None  # its own metaclass
 
 
 @dataclass(eq=False, slots=True)
