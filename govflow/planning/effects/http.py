@@ -31,6 +31,8 @@ _HOSTS: Final = {
     "slack.com": ("slack", "message:send"),
     "api.telegram.org": ("http", "message:send"),
     "discord.com": ("http", "message:send"),
+    "discordapp.com": ("http", "message:send"),
+    "webhook.office.com": ("teams", "message:send"),
     "api.openai.com": ("openai", "model:invoke"),
     "api.anthropic.com": ("anthropic", "model:invoke"),
     "api.github.com": ("github", ""),
@@ -38,6 +40,8 @@ _HOSTS: Final = {
     "api.stripe.com": ("stripe", ""),
     "api.cloudflare.com": ("cloudflare", ""),
 }
+
+_DOMAINS: Final = (".webhook.office.com",)
 
 
 def read_http(call: Call, given: Given) -> Iterator[Deed]:
@@ -74,7 +78,7 @@ def _deed(method: str, parts: Parts, provider: str) -> Deed:
     resource = address(parts)
     action = _ACTIONS.get(method, "http:request")
     host = resource.partition("://")[2].partition("/")[0]
-    known, instead = _HOSTS.get(host.partition(":")[0].lower(), ("", ""))
+    known, instead = _known_host(host.partition(":")[0])
     if instead and action not in _READING and action != "http:delete":
         action = instead
     if instead == "message:send":  # the path of a hook is its secret
@@ -82,12 +86,19 @@ def _deed(method: str, parts: Parts, provider: str) -> Deed:
     return Deed(action, known or provider or "http", resource, detail=f"{method.upper() or 'request'} {resource}")
 
 
+def _known_host(host: str) -> tuple[str, str]:
+    """Provider and action of a host, or of the domain that it stands in where each customer has a host."""
+    if host.endswith(_DOMAINS):
+        return next(_HOSTS[domain[1:]] for domain in _DOMAINS if host.endswith(domain))
+    return _HOSTS.get(host, ("", ""))
+
+
 def address(parts: Parts) -> str:
     """``https://host/path``. Where the source does not tell the host, ``https://{?}/path``."""
     text = shown(parts)
     scheme = _SCHEME.match(text)
     if scheme is not None:
-        return scheme[0].lower() + without_secrets(text[scheme.end() :])
+        return scheme[0].lower() + without_secrets(text[scheme.end() :], scheme[0][:-3].lower())
     if text.startswith("/"):
         return f"https://{UNKNOWN}{_path(text)}"
     if text.startswith(UNKNOWN):

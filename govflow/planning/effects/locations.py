@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 from collections.abc import Callable
@@ -32,10 +33,18 @@ _STORES: Final = {
     "memory": ("memory", "python"),
     "dbfs": ("dbfs", "databricks"),
 }
+# Where the host is the name of a machine: the port that goes unsaid.
+_PORTS: Final = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21", "sftp": "22"}
 _LONGEST: Final = 300
 _TOKEN: Final = 20  # characters
 _TOKEN_LIKE: Final = re.compile(r"[A-Za-z0-9_:+=~-]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SECRET_WORD: Final = re.compile(
+    r"(?:access|api|auth|bot)?[_-]?(?:tokens?|secrets?|passwords?|passwd|apikeys?|incomingwebhook|web_?hooks?(?:b2)?)"
+    r"|(?:access|api|auth)[_-]?keys?|key",
+    re.IGNORECASE,
+)
+_SECRET_NAME: Final = re.compile(r"token|key|secret|passw|pwd|auth|sig|credential|session", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -58,7 +67,7 @@ def location(parts: Parts, relative: Callable[[str], str]) -> tuple[str, str]:
     if scheme is None:
         return "filesystem", "file://" + _inside(clean(text))
     name, provider = _STORES.get(scheme[1].lower(), (scheme[1].lower(), "filesystem"))
-    return provider, f"{name}://{without_secrets(text[scheme.end() :])}"
+    return provider, f"{name}://{without_secrets(text[scheme.end() :], scheme[1].lower())}"
 
 
 def is_own_text(parts: Parts) -> bool:
@@ -78,15 +87,40 @@ def _inside(path: str) -> str:
     return "/".join([UNKNOWN, *segments[last:]])
 
 
-def without_secrets(rest: str) -> str:
-    """What stands behind ``://``, without user, password, query and fragment."""
+def without_secrets(rest: str, scheme: str = "") -> str:
+    """What stands behind ``://``, without user, password, query and fragment, with its host in one spelling."""
     rest = re.split(r"[?#](?!\})", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
-    return clean(host.rpartition("@")[2] + slash + "/".join(map(_unless_token, path.split("/"))))
+    segments = path.split("/")
+    told = (_unless_token(segment, before) for before, segment in zip(["", *segments], segments, strict=False))
+    host = host.rpartition("@")[2]
+    return clean((_host(host, scheme) if scheme in _PORTS else host) + slash + "/".join(told))
 
 
-def _unless_token(segment: str) -> str:
-    """A part of a path, unless it looks like a token: long, of letters and digits, and no UUID."""
+def _host(text: str, scheme: str) -> str:
+    """A host in one spelling: lower case, punycode, without a last dot and the port that goes unsaid."""
+    name, colon, port = text.rpartition(":")
+    if not colon or not (port.isdecimal() or not port):  # `[::1]`, or a port that is not known
+        name, port = text, ""
+    name = name.removesuffix(".").lower()
+    if not name.isascii():
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("idna").decode("ascii")
+    return name if port in ("", _PORTS[scheme]) else f"{name}:{port}"
+
+
+def _unless_token(segment: str, before: str) -> str:
+    """A part of a path, unless it may be a secret.
+
+    That is what looks like a token (long, of letters and digits, and no UUID), what stands behind a word that says so,
+    the value of ``name=value`` and what a ``;`` sets apart.
+    """
+    segment = segment.partition(";")[0]
+    if segment and _SECRET_WORD.fullmatch(before):
+        return UNKNOWN
+    name, equals, _ = segment.partition("=")
+    if equals and _SECRET_NAME.search(name):
+        return UNKNOWN
     if len(segment) < _TOKEN or _UUID.fullmatch(segment) or not _TOKEN_LIKE.fullmatch(segment):
         return segment
     letters, digits = any(map(str.isalpha, segment)), any(map(str.isdigit, segment))

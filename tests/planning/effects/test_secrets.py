@@ -7,7 +7,7 @@ import pytest
 from tests.planning.effects.doing import effects, task_doing
 
 HEAD = "import os, psycopg, requests, subprocess, acme\nimport pandas as pd\n"
-CANARY = "canary7f3Tr4xQ9zLm2"
+CANARY = "canary7f3Tr4xQ9zLm2"  # short enough: nothing in it alone looks like a token
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ CANARY = "canary7f3Tr4xQ9zLm2"
         f"requests.get('https://api.telegram.org/bot{CANARY}/getMe')",
         f"requests.post('https://discord.com/api/webhooks/1/{CANARY}')",
         f"requests.post('https://h/hooks/{CANARY}2ab')",
+        f"requests.post('https://acme.webhook.office.com/webhookb2/a@b/IncomingWebhook/{CANARY}/c')",
+        f"requests.post('https://h/webhookb2/a@b/IncomingWebhook/{CANARY}/c')",
+        f"requests.get('https://h/x;token={CANARY}')",
+        f"requests.get('https://h/v1/token/{CANARY}')",
+        f"requests.get('https://h/api_key={CANARY}/')",
+        f"requests.get('https://h/webhooks/{CANARY}')",
+        f"pd.read_csv('s3://b/secret/{CANARY}')",
         f"requests.get('https://h/a', headers={{'x': '{CANARY}'}})",
         f"psycopg.connect('postgresql://u:{CANARY}@h/d').execute(\"DELETE FROM t WHERE k = '{CANARY}'\")",
         f"psycopg.connect(password='{CANARY}').execute(\"CALL p('{CANARY}')\")",
@@ -46,6 +53,10 @@ def test_canary_stays_where_it_is(body: str) -> None:
     [
         ("https://h/api/v2/orders/customer_addresses", "https://h/api/v2/orders/customer_addresses"),
         ("https://h/x/123e4567-e89b-12d3-a456-426614174000", "https://h/x/123e4567-e89b-12d3-a456-426614174000"),
+        ("https://h/v1/keys/42/tokenise", "https://h/v1/keys/42/tokenise"),
+        ("https://h/day=2024-01-01/part", "https://h/day=2024-01-01/part"),
+        ("https://h/v1/token/hunter2/x", "https://h/v1/token/{?}/x"),
+        ("https://h/x;v=1/y", "https://h/x/y"),
         ("https://h/x/a1b2c3d4e5f6a7b8c9d0", "https://h/x/{?}"),
     ],
 )
