@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from govflow.planning.effects.catalogue import UNKNOWN, Call
 from govflow.planning.effects.deeds import Deed
 from govflow.planning.effects.given import Given
 from govflow.planning.effects.http import address
-from govflow.planning.effects.locations import clean, shown, without_secrets
+from govflow.planning.effects.locations import clean, location, shown, without_secrets
+from govflow.planning.effects.shell_lines import behind_prefixes, commands_of, inner_line, value_after
 from govflow.planning.effects.texts import Parts, parts_of
 from govflow.planning.values import Choice, Constant, Container, Value
 
 ReadSql = Callable[[Parts, str, str], Iterator[Deed]]
 """Takes text, provider and dialect."""
+ReadText = Callable[[str], str | None]
+"""Takes the path of a file of the repository."""
 
-_SEPARATORS: Final = frozenset({";", "&&", "||", "|", "&", "|&", "\n", "(", ")", ";;"})
-_PREFIXES: Final = frozenset({"sudo", "env", "nohup", "time", "nice", "exec", "command", "stdbuf", "ionice", "xargs"})
-_SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash", "ksh"})
-_ASSIGNMENT: Final = re.compile(r"^[A-Za-z_]\w*=")
+
+class Around(NamedTuple):
+    """What a command is read with."""
+
+    sql: ReadSql
+    text_of: ReadText
+    depth: int  # of shells in shells
+    stdin: str | None  # what it is given to read, if that is told
+    program: str | None  # what is started in place of the first word
+
+
 _DEEPEST: Final = 4
 # Options whose value is the next word: it is no subcommand, and may be a secret.
 _WITH_VALUE: Final = frozenset(
@@ -29,16 +38,12 @@ _WITH_VALUE: Final = frozenset(
     | {"--profile", "--region", "--endpoint-url", "--output", "--query", "--project", "--account", "--configuration"}
     | {"--zone", "--kube-context", "--kube-token", "-H", "--host", "-c", "--config", "--subscription", "-R", "--repo"}
 )
-_PREFIX_VALUE: Final = {"sudo": ("-u", "-g", "-h", "-p"), "env": ("-u", "-C"), "nice": ("-n",), "ionice": ("-c", "-n")}
 # Programs whose subcommand comes first, and those words of theirs behind which it comes second.
 _VERB_FIRST: Final = frozenset({"kubectl", "oc", "helm", "terraform", "tofu", "docker", "podman"})
 _GROUPS: Final = frozenset(
     {"state", "workspace", "rollout", "repo", "plugin", "config", "container", "image", "volume", "network", "system"}
     | {"compose", "builder", "buildx", "stack", "service", "secret", "node", "swarm", "context"}
 )
-_BACKTICKS: Final = re.compile(r"`([^`]*)`")
-_WORDS: Final = frozenset({"if", "then", "else", "elif", "do", "while", "until", "{", "!"})
-_ENDS: Final = frozenset({"fi", "done", "esac", "}", "for", "case", "in"})
 _QUIET: Final = frozenset(
     {"echo", "true", "false", "cd", "set", "export", "test", "[", "exit", "sleep", "pwd", "printf"}
 )
@@ -62,13 +67,15 @@ _PROGRAMS: Final[dict[str, tuple[str, str, str | None]]] = {
     **dict.fromkeys(("ssh",), ("process:execute", "ssh", None)),
     **dict.fromkeys(("mail", "sendmail", "mailx"), ("email:send", "email", "email://{?}")),
     **dict.fromkeys(("mkfs", "wipefs", "fdisk"), ("file:delete", "filesystem", None)),
-    "wget": ("http:get", "http", None),
 }
 _CLIENTS: Final = {
     "psql": ("postgres", "postgres", ("-c", "--command")),
     "mysql": ("mysql", "mysql", ("-e", "--execute")),
     "snowsql": ("snowflake", "snowflake", ("-q", "--query")),
     "sqlcmd": ("mssql", "tsql", ("-Q", "-q")),
+    "mariadb": ("mysql", "mysql", ("-e", "--execute")),
+    "sqlite3": ("sqlite", "sqlite", ("-cmd",)),
+    "duckdb": ("duckdb", "duckdb", ("-c", "-s")),
     "clickhouse-client": ("clickhouse", "clickhouse", ("-q", "--query")),
 }
 _PLATFORMS: Final = {
@@ -103,104 +110,97 @@ _DBT: Final = {
     **dict.fromkeys(("compile", "parse", "ls", "list", "docs", "debug", "deps", "show", "clean"), "data:list"),
     "run-operation": "process:execute",
 }
+_RCLONE: Final = {
+    **dict.fromkeys(("purge", "delete", "deletefile", "rmdir", "rmdirs", "cleanup", "sync", "bisync"), "file:delete"),
+    **dict.fromkeys(("move", "moveto"), "file:move"),
+    **dict.fromkeys(("copy", "copyto"), "file:copy"),
+    **dict.fromkeys(("ls", "lsd", "lsl", "lsf", "lsjson", "size", "check", "about", "listremotes"), "file:list"),
+    "cat": "file:read",
+}
 _GIT: Final = {"push": "deploy:update", "clone": "file:write", "pull": "file:write", "checkout": "file:write"}
 
 
-def read_command(call: Call, given: Given, sql: ReadSql) -> Iterator[Deed]:
+def read_command(call: Call, given: Given, sql: ReadSql, text_of: ReadText) -> Iterator[Deed]:
     """The effects of starting a program."""
     value = given.value(call.subject or (call.arguments[0] if call.arguments else "args"))
+    put_in = given.own("input")
+    stdin = None if put_in is None else shown(parts_of(put_in))
+    program = given.own("executable")
+    around = Around(sql, text_of, 0, stdin, None if program is None else shown(parts_of(program)))
     for option in value.options if isinstance(value, Choice) else (value,):
-        for deed in _of_lines(option, sql) if call.mode == "lines" else _of_value(option, sql):
-            local = deed.provider in ("shell", "filesystem") and call.provider == "ssh"
-            yield deed._replace(provider=call.provider) if local else deed
+        for deed in _of_lines(option, around) if call.mode == "lines" else _of_value(option, around):
+            yield _over_there(deed) if call.provider == "ssh" else deed
 
 
-def _of_value(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
+def _over_there(deed: Deed) -> Deed:
+    """What is done on another machine."""
+    return deed._replace(provider="ssh") if deed.provider in ("shell", "filesystem") else deed
+
+
+def _of_value(value: Value | None, around: Around) -> Iterator[Deed]:
     if isinstance(value, Container):
         words = [shown(parts_of(item)) for item in value.items] if value.keys is None else []
-        yield from _of_words(words or [UNKNOWN], sql, 0)
+        words = words or [UNKNOWN]
+        yield from _of_words([around.program, *words[1:]] if around.program else words, around)
     elif value is None or (isinstance(value, Constant) and not isinstance(value.value, str | bytes)):
         yield _started(UNKNOWN)
     else:
-        yield from _of_line(shown(parts_of(value)), sql, 0)
+        yield from _of_line(shown(parts_of(value)), around)
 
 
-def _of_lines(value: Value | None, sql: ReadSql) -> Iterator[Deed]:
+def _of_lines(value: Value | None, around: Around) -> Iterator[Deed]:
     """A list of lines for a shell."""
     if isinstance(value, Container) and value.keys is None:
         for item in value.items:
-            yield from _of_value(item, sql)
+            yield from _of_value(item, around)
     else:
-        yield from _of_value(value, sql)
+        yield from _of_value(value, around)
 
 
-def _of_line(line: str, sql: ReadSql, depth: int) -> Iterator[Deed]:
+def _of_line(line: str, around: Around) -> Iterator[Deed]:
     """A line for a shell: each of its commands."""
-    line = _BACKTICKS.sub(r"$( \1 )", line)
-    lexer = shlex.shlex(line.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars=";|&()")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    words: list[str] = []
-    try:
-        tokens = list(lexer)
-    except ValueError:  # a quote that is never closed
-        tokens = line.split()
-    for token in [*tokens, ";"]:
-        if token not in _SEPARATORS:
-            words.append(token)
-        elif words:
-            yield from _of_words(words, sql, depth)
-            words = []
+    for command in commands_of(line):
+        for target, action in command.files:
+            provider, resource = location(tuple(_holes(target)), str)
+            yield Deed(action, provider, resource, detail=f"{action.partition(':')[2]} {resource}")
+        stdin = command.stdin
+        if stdin is None and command.source is not None:
+            stdin = around.text_of(command.source) or UNKNOWN
+        yield from _of_words(command.words, around if stdin is None else around._replace(stdin=stdin))
 
 
-def _of_words(words: Sequence[str], sql: ReadSql, depth: int) -> Iterator[Deed]:
-    rest = _behind_prefixes(words)
+def _of_words(words: Sequence[str], around: Around) -> Iterator[Deed]:
+    rest = behind_prefixes(words)
     if not rest:
         return
     program, arguments = rest[0].rpartition("/")[2] or rest[0], rest[1:]
-    if program in _SHELLS and depth < _DEEPEST:
-        script = _after(arguments, ("-c", "-lc", "-ec", "-euc"))
-        if script is not None:
-            yield from _of_line(script, sql, depth + 1)
-            return
-    yield from _known(program, arguments, sql)
+    inner = inner_line(program, arguments) if around.depth < _DEEPEST else None
+    if inner is None:
+        yield from _known(program, arguments, around)
+        return
+    for deed in _of_line(inner, around._replace(depth=around.depth + 1)):
+        yield _over_there(deed) if program == "ssh" else deed
 
 
-def _behind_prefixes(words: Sequence[str]) -> list[str]:
-    rest = list(words)
-    behind, valued = False, tuple[str, ...]()
-    while rest:
-        word = rest[0].rpartition("/")[2]
-        if rest[0] in _WORDS:
-            rest = rest[1:]
-        elif rest[0] in _ENDS:
-            return []
-        elif behind and rest[0] in valued:
-            rest = rest[2:]
-        elif word in _PREFIXES or _ASSIGNMENT.match(rest[0]) or (behind and word.startswith("-")):
-            behind, valued = behind or word in _PREFIXES, _PREFIX_VALUE.get(word, valued)
-            rest = rest[1:]
-        elif word == "timeout" and len(rest) > 1:
-            rest = rest[2:]
-        else:
-            break
-    return rest
-
-
-def _known(program: str, arguments: list[str], sql: ReadSql) -> Iterator[Deed]:
+def _known(program: str, arguments: list[str], around: Around) -> Iterator[Deed]:
     if program in _QUIET:
         return
     plain = _plain(arguments, _WITH_VALUE if program in _PLATFORMS else frozenset())
     first = plain[0] if plain else ""
     if program in _CLIENTS:
-        provider, dialect, options = _CLIENTS[program]
-        text = _after(arguments, options)
-        if text is None:
-            yield Deed("process:execute", provider, f"process://{program}", detail=program)
-        else:
-            yield from sql(tuple(_holes(text)), provider, dialect)
+        yield from _client(program, arguments, plain, around)
+    elif program == "redis-cli":
+        yield _redis(arguments)
     elif program == "curl":
         yield _curl(arguments)
+        yield from _saved(value_after(arguments, ("-o", "-sSLo", "-Lo", "-sLo", "-fsSLo", "-so", "--output")))
+    elif program == "wget":
+        yield _wget(arguments)
+        yield from _saved(value_after(arguments, ("-O", "-qO", "--output-document")))
+    elif program == "rsync" and any(word.startswith(("--del", "--remove-source")) for word in arguments):
+        yield Deed("file:delete", "filesystem", "process://rsync", detail="rsync --delete")
+    elif program == "rclone":
+        yield Deed(_RCLONE.get(first, "file:write"), "filesystem", "process://rclone", detail=f"rclone {_word(first)}")
     elif program == "dbt":
         action = _DBT.get(first, "process:execute")
         yield Deed(action, "dbt", f"dbt://{_word(first)}", detail=f"dbt {_word(first)}")
@@ -209,12 +209,51 @@ def _known(program: str, arguments: list[str], sql: ReadSql) -> Iterator[Deed]:
     elif program == "find" and "-delete" in arguments:
         yield Deed("file:delete", "filesystem", "process://find", detail="find -delete")
     elif program in _PLATFORMS:
-        yield _platform(program, plain)
+        deed = _platform(program, plain)
+        destroys = (
+            _PLATFORMS[program] == "terraform" and {"-destroy", "--destroy"} & set(arguments) and first == "apply"
+        )
+        yield deed._replace(action="deploy:destroy") if destroys else deed
     elif program in _PROGRAMS:
         action, provider, resource = _PROGRAMS[program]
         yield Deed(action, provider, resource or f"process://{program}", detail=program)
     else:
         yield _started(program)
+
+
+def _client(program: str, arguments: list[str], plain: list[str], around: Around) -> Iterator[Deed]:
+    """A client of a database: the SQL that it is given as an argument, in a file, or to read."""
+    provider, dialect, options = _CLIENTS[program]
+    text = value_after(arguments, options)
+    if text is None and program in ("sqlite3", "duckdb") and len(plain) > 1:
+        text = plain[1]
+    file = value_after(arguments, ("-f", "--file", "-i", "--queries-file"))
+    if text is None and file is not None:
+        text = around.text_of(file) or UNKNOWN
+    text = around.stdin if text is None else text
+    if text is None:
+        yield Deed("process:execute", provider, f"process://{program}", detail=program)
+    else:
+        yield from around.sql(tuple(_holes(text)), provider, dialect)
+
+
+def _redis(arguments: list[str]) -> Deed:
+    valued = frozenset({"-h", "-p", "-a", "-n", "-u", "-s", "--user", "--pass", "-r", "-i"})
+    plain = _plain(arguments, valued)
+    verb = plain[0].upper() if plain else ""
+    if verb in ("FLUSHALL", "FLUSHDB"):
+        return Deed("data:purge", "redis", f"redis://{UNKNOWN}", unbounded=True, detail=f"redis-cli {verb}")
+    action = "data:delete" if verb in ("DEL", "UNLINK", "GETDEL", "HDEL") else "data:write"
+    if verb in ("GET", "MGET", "HGET", "HGETALL", "KEYS", "SCAN", "PING", "INFO", "DBSIZE", "EXISTS", "TTL", "LRANGE"):
+        action = "data:read"
+    return Deed(action, "redis", f"redis://{UNKNOWN}", detail="redis-cli")
+
+
+def _saved(target: str | None) -> Iterator[Deed]:
+    """The file that a download is put into."""
+    if target not in (None, "-", "/dev/null", "/dev/stdout"):
+        provider, resource = location(tuple(_holes(target)), str)
+        yield Deed("file:write", provider, resource, detail=f"write {resource}")
 
 
 def _plain(arguments: Sequence[str], with_value: frozenset[str]) -> list[str]:
@@ -247,31 +286,30 @@ def _platform(program: str, plain: list[str]) -> Deed:
     return Deed(action, provider, resource, detail=f"{program} {shown_words}".rstrip())
 
 
+def _wget(arguments: list[str]) -> Deed:
+    sends = any(word.startswith(("--post-", "--body-")) for word in arguments)
+    return _requested(value_after(arguments, ("--method",)) or ("POST" if sends else "GET"), arguments, "wget")
+
+
 def _curl(arguments: list[str]) -> Deed:
     joined = next((match[1] for word in arguments if (match := re.fullmatch(r"-[a-zA-Z]*X([A-Z]+)", word))), None)
-    method = joined or _after(arguments, ("-X", "-sX", "--request"))
+    method = joined or value_after(arguments, ("-X", "-sX", "--request"))
     sending = ("-d", "-F", "--form", "--json", "-T", "--upload-file")
     sends = any(word in sending or word.startswith(("--data", "-d")) for word in arguments)
-    name = (method or ("POST" if sends else "GET")).upper()
+    return _requested(method or ("POST" if sends else "GET"), arguments, "curl")
+
+
+def _requested(method: str, arguments: list[str], program: str) -> Deed:
+    name = method.upper()
     action = {"GET": "http:get", "HEAD": "http:head", "DELETE": "http:delete", "PUT": "http:put", "PATCH": "http:patch"}
     url = next((word for word in arguments if "://" in word), UNKNOWN)
     resource = address(tuple(_holes(url)))
-    return Deed(action.get(name, "http:post" if name == "POST" else "http:request"), "http", resource, detail="curl")
+    return Deed(action.get(name, "http:post" if name == "POST" else "http:request"), "http", resource, detail=program)
 
 
 def _started(program: str) -> Deed:
     name = clean(without_secrets(program)) if "://" in program else clean(program)
     return Deed("process:execute", "shell", f"process://{name}", detail=name)
-
-
-def _after(arguments: Sequence[str], options: Sequence[str]) -> str | None:
-    for index, word in enumerate(arguments):
-        if word in options and index + 1 < len(arguments):
-            return arguments[index + 1]
-        for option in options:
-            if option.startswith("--") and word.startswith(option + "="):
-                return word.partition("=")[2]
-    return None
 
 
 def _word(text: str) -> str:

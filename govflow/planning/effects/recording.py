@@ -177,7 +177,12 @@ def _deeds(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterato
         case "open":
             yield from read_open(call, given, machine.relative)
         case "command":
-            yield from read_command(call, given, lambda *text: iter(read_sql(*text)[0]))
+            yield from read_command(
+                call,
+                given,
+                lambda *text: iter(read_sql(*text)[0]),
+                lambda path: machine.file_text(path, from_root=False),
+            )
         case "sql":
             yield from _sql(machine, call, given, node)
         case _:

@@ -68,6 +68,7 @@ FUNCTIONS: Final[dict[str, Callable[[Arguments, Deps], Value]]] = {
             "os.path.realpath",
             "os.path.expanduser",
             "os.path.normpath",
+            "shlex.split",  # a program's words, which are read as the line that they were
             "sqlalchemy.text",
             "sqlalchemy.sql.text",
             "sqlalchemy.sql.expression.text",

@@ -245,6 +245,8 @@ _METHODS: Final[dict[str, Callable[[Parts, Arguments], Iterable[str | None]]]] =
     "lstrip": _ends,
     "rstrip": _ends,
     "replace": _replace,
+    # Words of a program, which are read as the line that they were.
+    "split": lambda parts, given: UNKNOWN if given.positional or given.keywords else parts,
     **dict.fromkeys(("encode", "decode", "bindparams", "columns", "execution_options", "as_string"), _same),
     **dict.fromkeys(("removeprefix", "removesuffix", "format_map", "title", "capitalize"), lambda *_: UNKNOWN),
 }

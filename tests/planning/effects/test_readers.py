@@ -129,3 +129,55 @@ def test_words_around_a_command_do_not_hide_what_it_does(line: str, expected: st
     found = [effect for step in plan.steps for effect in step.effects]
     assert [f"{effect.action} {effect.provider} {effect.resource}" for effect in found] == [expected]
     assert "hidden" not in plan.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("os.system('echo hi > out.txt')", ["file:write filesystem file://out.txt"]),
+        ("os.system('echo hi >> /var/log/a')", ["file:append filesystem file:///var/log/a"]),
+        ("os.system('thing > /dev/null 2>&1')", ["process:execute shell process://thing"]),
+        ("os.system('echo \\'a > b\\'')", []),
+        ("os.system('curl -o a.zip https://h/a')", ["file:write filesystem file://a.zip", "http:get http https://h/a"]),
+        ("os.system('wget --method=DELETE https://h/a')", ["http:delete http https://h/a"]),
+        ("os.system('wget https://h/a')", ["http:get http https://h/a"]),
+        ("os.system('psql -f q.sql')", ["data:drop postgres dataset://orders"]),
+        ("os.system('psql < q.sql')", ["data:drop postgres dataset://orders"]),
+        ("os.system('psql -f other.sql')", ["data:write postgres dataset://{?}"]),
+        ("os.system('psql db <<EOF\\nDROP TABLE t;\\nEOF\\n')", ["data:drop postgres dataset://t"]),
+        ("os.system('mysql <<< \\'DROP TABLE t\\'')", ["data:drop mysql dataset://t"]),
+        ("os.system('echo \\'DROP TABLE t\\' | psql')", ["data:drop postgres dataset://t"]),
+        ("os.system('sqlite3 a.db \\'DROP TABLE t\\'')", ["data:drop sqlite dataset://t"]),
+        ("subprocess.run(['psql'], input=b'DROP TABLE t')", ["data:drop postgres dataset://t"]),
+        ("os.system('redis-cli -h h FLUSHALL')", ["data:purge redis redis://{?} !"]),
+        ("os.system('redis-cli GET a')", ["data:read redis redis://{?}"]),
+        ("subprocess.run(shlex.split('rm -rf x'))", ["file:delete filesystem process://rm"]),
+        ("subprocess.run('rm x'.split())", ["file:delete filesystem process://rm"]),
+        ("subprocess.run(['x', 'a'], executable='rm')", ["file:delete filesystem process://rm"]),
+        ("os.system('rsync -a --delete a b')", ["file:delete filesystem process://rsync"]),
+        ("os.system('terraform apply -destroy')", ["deploy:destroy terraform process://terraform"]),
+        ("os.system('rclone purge r:b')", ["file:delete filesystem process://rclone"]),
+        ("os.system('ssh -p 22 u@h rm x')", ["file:delete ssh process://rm"]),
+        ("os.system('ssh h')", ["process:execute ssh process://ssh"]),
+    ],
+)
+def test_what_a_shell_line_writes_and_is_given_to_read_counts(body: str, expected: list[str]) -> None:
+    files = {"flows/q.sql": "DROP TABLE orders"}
+    assert sorted(effects(body, "import os, shlex, subprocess\n", files=files)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "timeout -k 3 5 rm x",
+        "flock -n /tmp/l rm x",
+        "flock /tmp/l -c 'rm x'",
+        "eval 'rm x'",
+        "busybox rm x",
+        "uv run --with a rm x",
+        "find . -name a -exec rm {} \\;",
+        "find . | xargs -n 1 rm",
+    ],
+)
+def test_programs_that_start_another_do_not_hide_it(line: str) -> None:
+    assert "file:delete filesystem process://rm" in effects(f"os.system({line!r})", "import os\n")
