@@ -29,6 +29,7 @@ from govflow.errors import SettingsError
 
 PREFIX: Final = "GOVFLOW_"
 OWN_PREFIX: Final = "GOVFLOW__"
+LOCK_NAME: Final = "govflow.lock"
 _TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
 _YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
 
@@ -62,6 +63,19 @@ def default_database_url() -> str:
             "The home directory is not known, so there is no default database.", mend="Set GOVFLOW_DATABASE_URL."
         ) from error
     return f"sqlite:///{home.as_posix()}/.govflow/govflow.db"
+
+
+def nearest_lock(start: Path) -> Path:
+    """``govflow.lock`` here or in the nearest folder above that has one, up to the top of the git repository.
+
+    Relative to ``start``. Where there is none, or no repository, it is the one that would be written here.
+    """
+    above = list(_upward(start))
+    if (above[-1] / ".git").exists():
+        for folder in above:
+            if (folder / LOCK_NAME).is_file():
+                return Path(os.path.relpath(folder / LOCK_NAME, start))
+    return Path(LOCK_NAME)
 
 
 def _auto(value: object) -> object:
@@ -99,7 +113,7 @@ class Settings(BaseSettings):
     approval_ttl_seconds: int = Field(
         default=3600, gt=0, le=_YEAR, description="How long an approval can be given and claimed, in seconds."
     )
-    lock: Path = Field(default=Path("govflow.lock"), description="The lock file.")
+    lock: Path = Field(default_factory=lambda: nearest_lock(Path.cwd()), description="The lock file.")
     spool: Literal["file", "direct"] = Field(
         default="file", description="file: records pass through a local spool; direct: straight to the database."
     )

@@ -34,20 +34,20 @@ def test_help_imports_no_engine_and_no_database(repo: Path) -> None:
     assert lines == ["0 []"] * 6 + ["2 []"]
 
 
-def test_help_takes_at_most_three_tenths_of_a_second_of_cpu(repo: Path) -> None:
-    """CPU, not wall time, and the best of a few: the machine may be busy."""
+def test_help_loads_the_command_line_and_next_to_nothing_else(repo: Path) -> None:
+    """What it costs is what it imports; a stop-watch would measure the machine."""
     code = (
-        "import sys, time; from govflow.cli.app import main; main(['--help']);"
-        "print(time.process_time(), file=sys.stderr)"
+        "import sys; from govflow.cli.app import main; main(['--help']);"
+        "print(*sorted(n for n in sys.modules if n.startswith('govflow.') or '.' not in n), file=sys.stderr)"
     )
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV, cwd=repo
-        )
-        spent = float(done.stderr)
-        if spent <= 0.3:
-            break
-    assert spent <= 0.3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV, cwd=repo)
+    loaded = done.stderr.split()
+    assert "govflow.cli.app" in loaded
+    assert [name for name in loaded if "." in name and not name.startswith("govflow.cli")] == [
+        "govflow.errors",
+        "govflow.telemetry",
+    ]
+    assert not {"networkx", "prefect", "pydantic", "sqlalchemy", "sqlglot", "structlog", "yaml"} & set(loaded)
 
 
 def test_help_teaches_with_examples(run: Run) -> None:

@@ -264,3 +264,18 @@ def test_what_an_argument_or_a_variable_gave_is_told_from_what_a_file_gave(
     assert load_settings().explicit == frozenset()
     monkeypatch.setenv("GOVFLOW_TENANT", "other")
     assert load_settings(environment="production").explicit == {"tenant", "environment"}
+
+
+def test_the_lock_is_the_nearest_one_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / "repo" / "flows" / "daily"
+    deep.mkdir(parents=True)
+    (tmp_path / "govflow.lock").write_text("somebody else's")
+    monkeypatch.chdir(deep)
+    assert load_settings().lock == Path("govflow.lock")  # no repository: nothing above belongs to this folder
+    (tmp_path / "repo" / ".git").mkdir()
+    assert load_settings().lock == Path("govflow.lock")
+    (tmp_path / "repo" / "govflow.lock").write_text("")
+    assert load_settings().lock == Path("../../govflow.lock")
+    (deep / "govflow.lock").write_text("")
+    assert load_settings().lock == Path("govflow.lock")
+    assert load_settings(lock=Path("other.lock")).lock == Path("other.lock")
