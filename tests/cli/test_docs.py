@@ -8,7 +8,7 @@ from pathlib import Path
 
 from govflow.services.describe.formats.comment import MARK
 from govflow.services.findings import RULES
-from govflow.settings import Settings
+from govflow.settings import LOCK_NAME, Settings
 from tests.cli.conftest import FLOW, Run
 from tests.cli.test_plans import EDITED, git
 
@@ -19,7 +19,8 @@ def test_every_setting_is_on_its_page_and_no_other() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", (DOCS / "settings.md").read_text(), re.MULTILINE)
     assert [name for name, _ in rows] == list(Settings.model_fields)
     defaults = dict(rows)
-    for name in ("tenant", "environment", "approval_ttl_seconds", "lock", "spool", "log_format"):
+    assert defaults["lock"].strip() == LOCK_NAME
+    for name in ("tenant", "environment", "approval_ttl_seconds", "spool", "log_format"):
         assert defaults[name].strip() == str(Settings.model_fields[name].default)
 
 
