@@ -152,3 +152,8 @@ def _answers(action: str, rules: set[str]) -> Iterator[str]:
         yield "models"
     elif "write" in rules and not rules & {"accounting-mutation"}:
         yield _DOMAINS.get(domain, "changes")
+
+
+def tier_unknown(step: Step, tier: Tier) -> bool:
+    """Whether a step may run anything and no rule gave it a tier: the lowest one would say that it is harmless."""
+    return step.kind is StepKind.UNRESOLVED and tier is Tier.MINIMAL

@@ -12,7 +12,7 @@ from govflow.errors import PolicyError
 from govflow.governor.explain import who_may_approve
 from govflow.ir.models import Step, StepKind, Tier
 from govflow.policy.model import Verdict
-from govflow.services.deeds import QUESTIONS, Deed, knows_nothing
+from govflow.services.deeds import QUESTIONS, Deed, knows_nothing, tier_unknown
 from govflow.services.scan_repository import Scan, ScannedFlow
 
 _WORDS: Final = re.compile(r"[a-z0-9]+")
@@ -52,6 +52,7 @@ class ScanSummary:
     production: Count  # what names production by itself
     unbounded: int  # steps that change or delete every row of a table
     unresolved: int
+    tierless: Count  # unresolved steps whose tier no rule raises: they may run anything, and count as no tier
     unseen: tuple[tuple[str, int], ...]  # outside code of which nothing is known, and how many steps call it
     blind: int  # tasks of which nothing was found, and that call such code
     silent: int  # tasks of which nothing was found, though all that they call is known
@@ -94,6 +95,7 @@ def summarise(scan: Scan) -> ScanSummary:
         ),
         unbounded=len({(flow.name, step.step_id) for flow, step, deed in deeds if deed.unbounded}),
         unresolved=sum(step.kind is StepKind.UNRESOLVED for _, step in steps),
+        tierless=_counted("?", "unresolved: may run anything", [one for one in steps if _tierless(*one)]),
         unseen=tuple(sorted(unseen.items(), key=lambda item: (-item[1], item[0]))),
         blind=sum(bool(step.unseen) for step in silent),
         silent=sum(not step.unseen for step in silent),
@@ -129,8 +131,20 @@ def names_production(resource: str) -> bool:
 
 
 def _tier(tier: Tier, steps: list[tuple[ScannedFlow, Step]]) -> Count:
-    found = [(flow, step) for flow, step in steps if flow.judged.steps[step.step_id].tier is tier]
-    return Count(str(int(tier)), tier.name.lower(), len(found), len({flow.name for flow, _ in found}))
+    found = [
+        (flow, step)
+        for flow, step in steps
+        if flow.judged.steps[step.step_id].tier is tier and not _tierless(flow, step)
+    ]
+    return _counted(str(int(tier)), tier.name.lower(), found)
+
+
+def _tierless(flow: ScannedFlow, step: Step) -> bool:
+    return tier_unknown(step, flow.judged.steps[step.step_id].tier)
+
+
+def _counted(key: str, title: str, found: list[tuple[ScannedFlow, Step]]) -> Count:
+    return Count(key, title, len(found), len({flow.name for flow, _ in found}))
 
 
 def _answer(key: str, deeds: list[tuple[ScannedFlow, Step, Deed]]) -> Count:

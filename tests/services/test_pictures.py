@@ -16,6 +16,7 @@ from govflow.services.describe.pictures import draw, picture, plans_dot, plans_m
 from govflow.services.describe.pictures.layout import Layout, lay_out
 from govflow.services.describe.pictures.marks import element, text
 from govflow.services.describe.pictures.svg import MOST_FLOWS
+from govflow.services.describe.plans import plan_json, plan_markdown, plan_text
 from tests.services.material import assessed, plan, step
 from tests.services.test_describe import HOSTILE, hostile_plan
 
@@ -273,3 +274,50 @@ def test_mermaid_draws_every_flow_in_a_subgraph() -> None:
     assert shown.startswith("flowchart LR\n")
     assert shown.count("  subgraph ") == shown.count("  end\n") == 2
     assert "f1s0 -.-> f1s1" in shown
+
+
+UNREAD = plan().model_copy(
+    update={
+        "steps": (step("dir:a#1"), step("unresolved#1", kind=StepKind.UNRESOLVED, reason="the name is computed")),
+        "edges": (),
+        "findings": (),
+    }
+)
+
+
+def test_a_call_that_may_run_anything_is_not_drawn_as_harmless() -> None:
+    drawing = draw("etl.py:etl", UNREAD, assessed(UNREAD))
+    assert drawing.tier == 0, "nothing else is of a higher tier"
+    dot, mermaid, svg = plans_dot([drawing], "x"), plans_mermaid([drawing]), plans_svg([drawing], "x")
+    (line,) = [line for line in dot.splitlines() if "[?] unresolved" in line]
+    assert "dashed" in line
+    assert "#2e7d32" not in line
+    assert "tier 0" not in line
+    (line,) = [line for line in mermaid.splitlines() if "? unresolved" in line]
+    assert line.endswith(":::unread")
+    assert "classDef unread" in mermaid
+    texts = [one.text for one in ET.fromstring(svg).iter(f"{SVG}text")]
+    assert "? unresolved" in texts
+    assert "tier unknown" in texts
+    tip = next(one.text or "" for one in ET.fromstring(svg).iter(f"{SVG}title") if "computed" in (one.text or ""))
+    assert "may run anything" in tip
+    assert "minimal" not in tip
+    assert "1 call that may run anything" in svg, "said to those who cannot see"
+
+
+def test_calls_that_may_run_anything_are_drawn_before_the_harmless() -> None:
+    drawing = draw("etl.py:etl", UNREAD, assessed(UNREAD), most=1)
+    assert [box.mark for box in drawing.boxes] == ["?"]
+    none = draw("etl.py:etl", UNREAD, assessed(UNREAD), most=0)
+    assert none.omission() == "2 more steps are not drawn: 1 of tier 0, 1 that may run anything"
+
+
+def test_a_plan_shows_no_tier_of_a_call_that_may_run_anything() -> None:
+    judged = assessed(UNREAD)
+    text_, page = plan_text("etl.py:etl", UNREAD, judged), plan_markdown("etl.py:etl", UNREAD, judged)
+    assert "0 minimal, and 1 call that may run anything" in text_
+    assert re.search(r"^ *unresolved#1 +\? ", text_, re.MULTILINE)
+    assert "| `unresolved#1` | ? |" in page
+    assert ":::unread" in page
+    (row,) = [row for row in plan_json("etl.py:etl", UNREAD, judged)["steps"] if row["kind"] == "unresolved"]
+    assert row["tier"] == 0, "what programs read stays a number"

@@ -264,7 +264,8 @@ def test_the_summary_answers_what_a_team_lead_asks(tmp_path: Path) -> None:
     )
     summary = summarise(found)
     assert (summary.flows, summary.steps, summary.unresolved, summary.unbounded) == (1, 8, 1, 1)
-    assert {count.key: count.steps for count in summary.tiers} == {"3": 1, "2": 2, "1": 0, "0": 5}
+    assert {count.key: count.steps for count in summary.tiers} == {"3": 1, "2": 2, "1": 0, "0": 4}
+    assert summary.tierless.steps == 1, "what may run anything is not counted as harmless"
     assert {count.key: count.steps for count in summary.answers} == {"deletes": 1, "sends": 1, "data": 2}
     assert summary.production.touched == ("dataset://prod/orders",)
     assert summary.unseen == (("acme.push", 2), ("acme.pull", 1))
@@ -288,6 +289,8 @@ def test_the_summary_answers_what_a_team_lead_asks(tmp_path: Path) -> None:
         "data:delete postgres dataset://prod/orders (every row)",
         "could not be read: the name is computed",
         "not known: acme.push, acme.pull",
+        "1 step in 1 flow: may run anything",
+        ", and 1 call that may run anything",
     ):
         assert said in text, said
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from govflow.governor.assess import Assessment, StepAssessment
 from govflow.ir.hashing import plan_hash, step_hashes
 from govflow.ir.models import EdgeKind, FlowParameter, Plan, Step, Tier
+from govflow.services.deeds import tier_unknown
 from govflow.services.describe.effects import beside_the_row, effect_json
 from govflow.services.describe.escape import code, label, plain, prose, table
 from govflow.services.plan_files import masked_plan
@@ -19,7 +20,9 @@ _CLASSES: Final = (
     "classDef tier1 fill:#e3f2fd,stroke:#1565c0,color:#111",
     "classDef tier2 fill:#fff3e0,stroke:#e65100,color:#111",
     "classDef tier3 fill:#ffebee,stroke:#b71c1c,color:#111",
+    "classDef unread fill:#f3f4f6,stroke:#6e7781,color:#111,stroke-dasharray:4 3",
 )
+UNKNOWN_TIER: Final = "?"
 _MOST: Final = 200  # steps drawn: beyond it a picture helps nobody
 
 
@@ -78,15 +81,16 @@ def plan_text(name: str, plan: Plan, assessment: Assessment) -> str:
     lines = [
         f"flow {plain(plan.flow)}  {plain(name)}",
         f"  plan     {plan_hash(plan)}",
-        f"  tier     {_tier(int(assessment.tier))}",
+        f"  tier     {plan_tier(plan, assessment)}",
         f"  verdict  {assessment.verdict}",
         "",
     ]
+    marks = {step.step_id: tier_mark(step, assessment.steps[step.step_id]) for step in plan.steps}
     heading = ["step", "tier", "verdict", "runs", "action", "provider", "resource", "after"]
     rows = [
         [
             plain(row["step_id"]),
-            str(row["tier"]),
+            marks[row["step_id"]],
             row["verdict"],
             row["multiplicity"],
             plain(row["action"]),
@@ -110,10 +114,11 @@ def plan_text(name: str, plan: Plan, assessment: Assessment) -> str:
 
 def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
     """The plan as a page: a table with tiers, the reasons, and a drawing."""
+    marks = {step.step_id: tier_mark(step, assessment.steps[step.step_id]) for step in plan.steps}
     lines = [
         f"### Plan of {code(plan.flow)}",
         "",
-        f"{code(name)} · tier **{_tier(int(assessment.tier))}** · verdict **{assessment.verdict}** · "
+        f"{code(name)} · tier **{plan_tier(plan, assessment)}** · verdict **{assessment.verdict}** · "
         f"{code(plan_hash(plan))}",
         "",
         "| step | tier | verdict | runs | action | provider | resource | after |",
@@ -124,7 +129,7 @@ def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
         after = ", ".join(_linked(edge) for edge in row["after"]) or "-"
         cells = [
             code(row["step_id"], cell=True),
-            _tier(row["tier"]),
+            UNKNOWN_TIER if marks[row["step_id"]] == UNKNOWN_TIER else _tier(row["tier"]),
             row["verdict"],
             row["multiplicity"],
             *names,
@@ -144,14 +149,33 @@ def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tier_mark(step: Step, judged: StepAssessment) -> str:
+    """The number of a step's tier; a question mark for a call that could not be read."""
+    return UNKNOWN_TIER if tier_unknown(step, judged.tier) else str(int(judged.tier))
+
+
+def plan_tier(plan: Plan, assessment: Assessment) -> str:
+    """The tier of a plan in words, and how many of its calls no tier covers."""
+    unread = sum(tier_unknown(step, assessment.steps[step.step_id].tier) for step in plan.steps)
+    return _tier(int(assessment.tier)) + beyond_tiers(unread)
+
+
+def beyond_tiers(unread: int) -> str:
+    """What to say beside a tier of calls that could not be read; nothing where there is none."""
+    if not unread:
+        return ""
+    return f", and {unread} call{'' if unread == 1 else 's'} that may run anything"
+
+
 def plan_mermaid(plan: Plan, assessment: Assessment) -> str:
     """A Mermaid flowchart; dotted lines are ordering alone, colours are tiers."""
     steps = plan.steps[:_MOST]
     numbers = {step.step_id: f"s{index}" for index, step in enumerate(steps)}
     lines = ["flowchart TD"]
     for step in steps:
-        tier = int(assessment.steps[step.step_id].tier)
-        lines.append(f'  {numbers[step.step_id]}["{label(step.step_id)}<br/>{label(step.action)}"]:::tier{tier}')
+        mark = tier_mark(step, assessment.steps[step.step_id])
+        look = "unread" if mark == UNKNOWN_TIER else f"tier{mark}"
+        lines.append(f'  {numbers[step.step_id]}["{label(step.step_id)}<br/>{label(step.action)}"]:::{look}')
     if len(plan.steps) > _MOST:
         lines.append(f'  more["{len(plan.steps) - _MOST} more steps"]')
     for edge in plan.edges:

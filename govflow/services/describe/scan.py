@@ -10,7 +10,7 @@ from govflow.ir.models import Step, StepKind, Tier
 from govflow.services.deeds import Deed, knows_nothing
 from govflow.services.describe.effects import unseen_words, words
 from govflow.services.describe.escape import code, plain, prose, table
-from govflow.services.describe.plans import TIER_NAMES, plan_facts
+from govflow.services.describe.plans import TIER_NAMES, beyond_tiers, plan_facts, plan_tier, tier_mark
 from govflow.services.plan_flows import file_in
 from govflow.services.scan_repository import Scan, ScannedFlow
 from govflow.services.scan_summary import Count, ScanSummary, riskiest, summarise
@@ -42,6 +42,8 @@ def scan_text(scan: Scan, lowest: Tier = Tier.MINIMAL) -> str:
     summary = summarise(scan)
     lines = [_headline(scan, summary), f"  {_ground(scan)}", ""]
     lines += [_tier_line(count) for count in summary.tiers]
+    if summary.tierless.steps:
+        lines.append(_tierless_line(summary.tierless))
     for title, rows in _sections(scan, summary, lowest):
         lines += ["", f"{title}:", *rows]
     shown = [flow for flow in scan.flows if flow.tier >= lowest]
@@ -59,6 +61,8 @@ def scan_markdown(scan: Scan, lowest: Tier = Tier.MINIMAL) -> str:
     lines = [f"## {prose(_headline(scan, summary))}", "", prose(_ground(scan)), ""]
     lines += ["| tier | steps | flows |", "| --- | --- | --- |"]
     lines += [f"| {_named(int(count.key))} | {count.steps} | {count.flows} |" for count in summary.tiers]
+    if summary.tierless.steps:
+        lines.append(f"| {summary.tierless.title} | {summary.tierless.steps} | {summary.tierless.flows} |")
     for title, rows in _sections(scan, summary, lowest, cell=True):
         lines += ["", f"### {prose(title)}", "", *rows]
     for flow in scan.flows:
@@ -71,7 +75,7 @@ def _headline(scan: Scan, summary: ScanSummary) -> str:
     read = f"{_number(summary.flows, 'flow')} in {_number(scan.files, 'Python file')}, {_number(summary.steps, 'step')}"
     if not summary.flows:
         return f"{read}: a flow is a function decorated with @flow of prefect"
-    return f"{read}, highest tier {_named(int(scan.tier))}"
+    return f"{read}, highest tier {_named(int(scan.tier))}{beyond_tiers(summary.tierless.steps)}"
 
 
 def _ground(scan: Scan) -> str:
@@ -85,6 +89,11 @@ def _ground(scan: Scan) -> str:
 def _tier_line(count: Count) -> str:
     flows = f" in {_number(count.flows, 'flow')}" if count.steps else ""
     return f"  tier {count.key} {count.title:<8} {count.steps:>5} step{'' if count.steps == 1 else 's'}{flows}"
+
+
+def _tierless_line(count: Count) -> str:
+    steps = f"{count.steps:>5} step{'' if count.steps == 1 else 's'} in {_number(count.flows, 'flow')}"
+    return f"  {'unresolved':<15} {steps}: may run anything"
 
 
 def _sections(
@@ -122,7 +131,7 @@ def _risky(flow: ScannedFlow, step: Step) -> list[str]:
     deeds = sorted(flow.deeds[step.step_id], key=lambda deed: -deed.tier)
     reason = judged.findings[0].reason if judged.findings else ""
     said = deed_words(deeds[0]) if deeds else plain(reason)
-    return [str(int(judged.tier)), plain(step.step_id), _where(flow, step), said]
+    return [tier_mark(step, judged), plain(step.step_id), _where(flow, step), said]
 
 
 def _unknown(summary: ScanSummary) -> Iterator[str]:
@@ -153,7 +162,7 @@ def _passed(scan: Scan) -> str:
 
 
 def _flow_lines(flow: ScannedFlow, lowest: Tier) -> list[str]:
-    tier = _named(int(flow.tier))
+    tier = plan_tier(flow.plan, flow.judged)
     lines = [f"flow {plain(flow.plan.flow)}  {plain(flow.name)}  tier {tier}  {flow.judged.verdict}"]
     rows = [["tier", "step", "runs", "where", "does"]]
     for step in flow.plan.steps:
@@ -161,7 +170,7 @@ def _flow_lines(flow: ScannedFlow, lowest: Tier) -> list[str]:
         if judged.tier < lowest:
             continue
         first, *others = list(_said(flow, step)) or ["-"]
-        rows.append([str(int(judged.tier)), plain(step.step_id), step.multiplicity.value, _where(flow, step), first])
+        rows.append([tier_mark(step, judged), plain(step.step_id), step.multiplicity.value, _where(flow, step), first])
         rows += [["", "", "", "", other] for other in others]
     lines += table(rows)
     lines += [f"  note: {line}" for line in _notes(flow)]
@@ -169,10 +178,11 @@ def _flow_lines(flow: ScannedFlow, lowest: Tier) -> list[str]:
 
 
 def _flow_page(flow: ScannedFlow, lowest: Tier) -> list[str]:
+    tier = plan_tier(flow.plan, flow.judged)
     lines = [
         f"### {code(flow.name)}",
         "",
-        f"flow {code(flow.plan.flow)} · tier **{_named(int(flow.tier))}** · verdict **{flow.judged.verdict}**",
+        f"flow {code(flow.plan.flow)} · tier **{tier}** · verdict **{flow.judged.verdict}**",
         "",
         "| tier | step | runs | where | does |",
         "| --- | --- | --- | --- | --- |",
@@ -183,7 +193,7 @@ def _flow_page(flow: ScannedFlow, lowest: Tier) -> list[str]:
             said = "<br>".join(prose(line) for line in _said(flow, step)) or "-"
             place = code(_where(flow, step), cell=True)
             name = code(step.step_id, cell=True)
-            lines.append(f"| {int(judged.tier)} | {name} | {step.multiplicity.value} | {place} | {said} |")
+            lines.append(f"| {tier_mark(step, judged)} | {name} | {step.multiplicity.value} | {place} | {said} |")
     notes = list(_notes(flow))
     return [*lines, "", *(f"- {prose(note)}" for note in notes)] if notes else lines
 

@@ -10,6 +10,7 @@ from govflow.services.describe.pictures.drawing import Box, Drawing
 
 _FILLS: Final = ("#e8f5e9", "#e3f2fd", "#fff3e0", "#ffebee")
 _LINES: Final = ("#2e7d32", "#1565c0", "#e65100", "#b71c1c")
+_GREY: Final = "#6e7781"  # no tier
 
 
 def plans_dot(drawings: Sequence[Drawing], title: str) -> str:
@@ -31,9 +32,10 @@ def quoted(*rows: str) -> str:
 
 
 def _cluster(number: int, drawing: Drawing) -> Iterator[str]:
-    said = f"{drawing.name}  tier {drawing.tier}  {drawing.verdict}"
+    said = f"{drawing.name}  {drawing.tier_words}  {drawing.verdict}"
+    colour = _GREY if drawing.tierless else _LINES[drawing.tier]
     yield f"subgraph cluster_{number} {{"
-    yield f'  label={quoted(drawing.title, said, drawing.omission())}; color="{_LINES[drawing.tier]}";'
+    yield f'  label={quoted(drawing.title, said, drawing.omission())}; color="{colour}";'
     if not drawing.boxes:
         yield f"  f{number} [label={quoted('no steps')}, style=dotted];"
     for box in drawing.boxes:
@@ -47,10 +49,10 @@ def _cluster(number: int, drawing: Drawing) -> Iterator[str]:
 def _attributes(box: Box) -> str:
     tag = f" ({box.tag})" if box.tag else ""
     given = {
-        "label": quoted(f"[{box.tier}] {box.title}{tag}", box.does, box.to),
+        "label": quoted(f"[{box.mark}] {box.title}{tag}", box.does, box.to),
         "tooltip": quoted(*box.more),
         "fillcolor": f'"{_FILLS[box.tier]}"',
-        "color": f'"{_LINES[box.tier]}"',
+        "color": f'"{_GREY if box.tierless else _LINES[box.tier]}"',
     }
     if box.tag == "many":
         given["peripheries"] = "2"

@@ -8,10 +8,11 @@ from typing import Final
 
 from govflow.governor.assess import EFFECTLESS, Assessment, StepAssessment
 from govflow.ir.models import EdgeKind, Multiplicity, Plan, Step, StepKind, Tier
+from govflow.services.deeds import tier_unknown
 from govflow.services.describe.escape import plain
+from govflow.services.describe.plans import TIER_NAMES, UNKNOWN_TIER, beyond_tiers
 from govflow.telemetry import redact_text
 
-TIER_NAMES: Final = ("minimal", "low", "medium", "high")
 MOST: Final = 200  # steps of a flow: beyond it a picture helps nobody
 _LONGEST: Final = 200  # characters of a name
 
@@ -28,6 +29,16 @@ class Box:
     known: str  # ``yes``; ``no``: nothing was declared and nothing found; ``unread``: the call could not be read
     tag: str  # what it is besides a task that runs once: optional, many, hook, flow body
     more: tuple[str, ...] = ()  # everything else that is known, a line each
+
+    @property
+    def tierless(self) -> bool:
+        """Whether it may run anything, and no tier says how bad that is."""
+        return self.known == "unread" and not self.tier
+
+    @property
+    def mark(self) -> str:
+        """The number of its tier, or a question mark."""
+        return UNKNOWN_TIER if self.tierless else str(self.tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +62,26 @@ class Drawing:
     lines: tuple[Line, ...]
     steps: int  # of the plan
     left_out: tuple[tuple[int, int], ...] = ()  # tier, how many steps of it
+    left_unread: int = 0  # calls that could not be read, counted as no tier
+    unread: int = 0  # those of the whole plan
+
+    @property
+    def tierless(self) -> bool:
+        """Whether the tier says little: it is the lowest, and some calls could not be read."""
+        return bool(self.unread) and not self.tier
+
+    @property
+    def tier_words(self) -> str:
+        """Its tier, and how many calls no tier covers."""
+        return f"tier {self.tier}{beyond_tiers(self.unread)}"
 
     def omission(self) -> str:
         """What is not drawn, in words; empty if all is."""
-        if not self.left_out:
-            return ""
-        tiers = ", ".join(f"{number} of tier {tier}" for tier, number in self.left_out)
-        return f"{sum(number for _, number in self.left_out)} more steps are not drawn: {tiers}"
+        parts = [f"{number} of tier {tier}" for tier, number in self.left_out]
+        if self.left_unread:
+            parts.append(f"{self.left_unread} that may run anything")
+        number = sum(number for _, number in self.left_out) + self.left_unread
+        return f"{number} more steps are not drawn: {', '.join(parts)}" if number else ""
 
 
 def draw(name: str, plan: Plan, judged: Assessment, *, lowest: Tier = Tier.MINIMAL, most: int = MOST) -> Drawing:
@@ -72,7 +96,8 @@ def draw(name: str, plan: Plan, judged: Assessment, *, lowest: Tier = Tier.MINIM
     """
     linked = {end for edge in plan.edges for end in (edge.source, edge.target)}
     steps = [step for step in plan.steps if _worth(step, linked)]
-    ranked = sorted(steps, key=lambda step: -judged.steps[step.step_id].tier)
+    tierless = {step.step_id for step in steps if tier_unknown(step, judged.steps[step.step_id].tier)}
+    ranked = sorted(steps, key=lambda step: (-judged.steps[step.step_id].tier, step.step_id not in tierless))
     chosen = {step.step_id for step in ranked[:most] if judged.steps[step.step_id].tier >= lowest}
     drawn = [step for step in steps if step.step_id in chosen]
     numbers = {step.step_id: number for number, step in enumerate(drawn)}
@@ -81,7 +106,8 @@ def draw(name: str, plan: Plan, judged: Assessment, *, lowest: Tier = Tier.MINIM
         if edge.source in numbers and edge.target in numbers:
             ends = numbers[edge.source], numbers[edge.target]
             kinds[ends] = kinds.get(ends, True) and edge.kind is EdgeKind.ORDER
-    rest = [int(judged.steps[step.step_id].tier) for step in steps if step.step_id not in chosen]
+    left = [step.step_id for step in steps if step.step_id not in chosen]
+    rest = [int(judged.steps[step_id].tier) for step_id in left if step_id not in tierless]
     return Drawing(
         title=plain(plan.flow, _LONGEST),
         name=plain(name, _LONGEST),
@@ -91,6 +117,8 @@ def draw(name: str, plan: Plan, judged: Assessment, *, lowest: Tier = Tier.MINIM
         lines=tuple(Line(source, target, order) for (source, target), order in kinds.items()),
         steps=len(plan.steps),
         left_out=tuple((tier, rest.count(tier)) for tier in sorted(set(rest), reverse=True)),
+        left_unread=sum(step_id in tierless for step_id in left),
+        unread=len(tierless),
     )
 
 
@@ -149,7 +177,9 @@ def _tag(step: Step) -> str:
 
 def _more(step: Step, judged: StepAssessment) -> Iterator[str]:
     yield step.step_id
-    yield f"tier {int(judged.tier)} {TIER_NAMES[judged.tier]}, {judged.verdict}, runs: {step.multiplicity}"
+    unknown = tier_unknown(step, judged.tier)
+    tier = "unresolved: may run anything" if unknown else f"tier {int(judged.tier)} {TIER_NAMES[judged.tier]}"
+    yield f"{tier}, {judged.verdict}, runs: {step.multiplicity}"
     if step.sites:
         yield f"called at {step.sites[-1].file}:{step.sites[-1].line}"
     for effect in step.effects:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from govflow.services.describe.escape import width
-from govflow.services.describe.pictures.drawing import TIER_NAMES, Box, Drawing
+from govflow.services.describe.pictures.drawing import Box, Drawing
 from govflow.services.describe.pictures.ink import LETTER, SMALL, UNKNOWN, box, curve, cut, panel, solid, words
 from govflow.services.describe.pictures.layout import Layout, Route, lay_out
 from govflow.services.describe.pictures.marks import element, text
+from govflow.services.describe.plans import TIER_NAMES
 
 # Points.
 _HIGH, _GAP = 62, 22  # of a box, and between two of them
@@ -45,19 +46,23 @@ def laid_out(drawing: Drawing) -> Panel:
 
 def panel_svg(made: Panel, x: float, y: float) -> str:
     """The group of elements of one flow, its upper left corner at a place."""
-    drawing, look = made.drawing, str(made.drawing.tier)
+    drawing, look = made.drawing, UNKNOWN if made.drawing.tierless else str(made.drawing.tier)
     right, room = made.width - _PAD, made.width - 2 * _PAD
     parts = [
         panel(made.width, made.height),
         words(_PAD, 28, cut(drawing.title, room - _BADGE - 20, 9.3), 16, bold=True),
         words(_PAD, 46, cut(drawing.name, room - 60), 10.5, "pale", mono=True),
         solid(look, right - _BADGE, 14, _BADGE, 20, 10),
-        words(right - _BADGE / 2, 28, f"tier {look} {TIER_NAMES[drawing.tier]}", 11, "on", bold=True, anchor="middle"),
+        words(right - _BADGE / 2, 28, _badge(drawing), 11, "on", bold=True, anchor="middle"),
         words(right, 47, drawing.verdict, 10.5, "pale", anchor="end"),
         *_contents(made),
         words(_PAD, made.height - 12, cut(_notes(drawing, made.layout), room), 10.5, "pale"),
     ]
     return element("g", {"transform": f"translate({x:g} {y:g})"}, "\n".join(["", *filter(None, parts), ""]))
+
+
+def _badge(drawing: Drawing) -> str:
+    return "tier unknown" if drawing.tierless else f"tier {drawing.tier} {TIER_NAMES[drawing.tier]}"
 
 
 def _needed(one: Box) -> float:
@@ -116,7 +121,7 @@ def _step(one: Box, x: float, y: float, wide: float) -> str:
         box(look, 0.0, 0.0, wide, _HIGH, line=2.2 if unread else 1.4, dashes="2 3" if unread else ""),
         box(look, 3.5, 3.5, wide - 7, _HIGH - 7, round_=6, line=1) if tag == "many" else "",
         solid(look, 11, 11, 20, 20, 5),
-        words(21, 25.5, "?" if unread else str(one.tier), 12.5, "on", bold=True, anchor="middle"),
+        words(21, 25.5, one.mark, 12.5, "on", bold=True, anchor="middle"),
         words(38, 25.5, cut(one.title, room - (_TAG - 6 if tag else 0), LETTER), 12, bold=True, mono=True),
         words(38, 41, cut(one.does, room), 10.5),
         words(38, 54, cut(one.to, room), 10, "pale", mono=True),

@@ -13,6 +13,7 @@ TIER_CLASSES: Final = (
     "classDef tier1 fill:#e3f2fd,stroke:#1565c0,color:#111",
     "classDef tier2 fill:#fff3e0,stroke:#e65100,color:#111",
     "classDef tier3 fill:#ffebee,stroke:#b71c1c,color:#111",
+    "classDef unread fill:#f3f4f6,stroke:#6e7781,color:#111,stroke-dasharray:4 3",
 )
 
 
@@ -20,7 +21,7 @@ def plans_mermaid(drawings: Sequence[Drawing]) -> str:
     """All flows in one chart; dotted lines are ordering alone, colours are tiers."""
     lines = ["flowchart LR"]
     for number, drawing in enumerate(drawings):
-        lines.append(f'  subgraph f{number}["{label(drawing.name)}: tier {drawing.tier}"]')
+        lines.append(f'  subgraph f{number}["{label(drawing.name)}: {drawing.tier_words}"]')
         lines += [f"    {_box(number, box)}" for box in drawing.boxes]
         for line in drawing.lines:
             arrow = "-.->" if line.order else "-->"
@@ -33,7 +34,8 @@ def plans_mermaid(drawings: Sequence[Drawing]) -> str:
 
 def _box(number: int, box: Box) -> str:
     tag = f" {box.tag}" if box.tag else ""
-    rows = [f"{box.tier} {label(box.title)}{tag}", *(label(row) for row in (box.does, box.to) if row)]
+    rows = [f"{box.mark} {label(box.title)}{tag}", *(label(row) for row in (box.does, box.to) if row)]
+    look = "unread" if box.tierless else f"tier{box.tier}"
     brackets = "[[{}]]" if box.tag == "many" else "[{}]"
     said = '"' + "<br/>".join(rows) + '"'
-    return f"f{number}s{box.number}{brackets.format(said)}:::tier{box.tier}"
+    return f"f{number}s{box.number}{brackets.format(said)}:::{look}"

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import Final
 
-from govflow.services.describe.pictures.drawing import TIER_NAMES, Drawing, total
+from govflow.services.describe.pictures.drawing import Drawing, total
 from govflow.services.describe.pictures.flow_panel import Panel, laid_out, panel_svg
 from govflow.services.describe.pictures.ink import STYLE, UNKNOWN, arrow_tip, box, curve, hollow, sheet, words
 from govflow.services.describe.pictures.marks import element, text
+from govflow.services.describe.plans import TIER_NAMES, UNKNOWN_TIER, beyond_tiers
 
 MOST_FLOWS: Final = 150
 MOST_BOXES: Final = 3000  # of all flows together
@@ -84,18 +85,23 @@ def _shelves(panels: Sequence[Panel]) -> tuple[list[tuple[float, float]], float,
 
 
 def _tally(drawings: Sequence[Drawing], wide: float) -> Iterator[str]:
-    """How many steps of each tier, highest first, in the upper right corner."""
-    counts = [0, 0, 0, 0]
+    """How many steps of each tier, highest first, then those without one, in the upper right corner."""
+    counts = dict.fromkeys((*"3210", UNKNOWN_TIER), 0)
     for drawing in drawings:
         for one in drawing.boxes:
-            counts[one.tier] += 1
+            counts[one.mark] += 1
         for tier, number in drawing.left_out:
-            counts[tier] += number
-    x = wide - _BETWEEN - 4 * 92 + 6
-    for tier in (3, 2, 1, 0):
-        yield box(str(tier), x, 26, 86, 40, round_=8)
-        yield words(x + 43, 45, str(counts[tier]), 15, bold=True, anchor="middle")
-        yield words(x + 43, 59, f"tier {tier} {TIER_NAMES[tier]}", 10, "pale", anchor="middle")
+            counts[str(tier)] += number
+        counts[UNKNOWN_TIER] += drawing.left_unread
+    if not counts[UNKNOWN_TIER]:
+        del counts[UNKNOWN_TIER]
+    x = wide - _BETWEEN - len(counts) * 92 + 6
+    for mark, number in counts.items():
+        unknown = mark == UNKNOWN_TIER
+        said = "? unresolved" if unknown else f"tier {mark} {TIER_NAMES[int(mark)]}"
+        yield box(UNKNOWN if unknown else mark, x, 26, 86, 40, round_=8, dashes="2 3" if unknown else "")
+        yield words(x + 43, 45, str(number), 15, bold=True, anchor="middle")
+        yield words(x + 43, 59, said, 10, "pale", anchor="middle")
         x += 92
 
 
@@ -119,5 +125,6 @@ def _legend(y: float) -> Iterator[str]:
 
 def _described(drawings: Sequence[Drawing], omitted: str) -> str:
     worst = max((drawing.tier for drawing in drawings), default=0)
-    flows = "; ".join(f"{drawing.name} tier {drawing.tier}" for drawing in drawings[:_DESCRIBED])
-    return f"Flows drawn as graphs of their steps. {total(drawings)}{omitted}, highest tier {worst}. {flows}"
+    beyond = beyond_tiers(sum(drawing.unread for drawing in drawings))
+    flows = "; ".join(f"{drawing.name} {drawing.tier_words}" for drawing in drawings[:_DESCRIBED])
+    return f"Flows drawn as graphs of their steps. {total(drawings)}{omitted}, highest tier {worst}{beyond}. {flows}"
