@@ -13,6 +13,8 @@ from govflow.planning.effects.echoes import tells_more, with_deps
 from govflow.planning.effects.handed import note_handed_over
 from govflow.planning.effects.received import elements_too, received
 from govflow.planning.effects.recording import after_function, after_method
+from govflow.planning.hollow import note_hollow
+from govflow.planning.inheritance import DEFINING, RECEIVER
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.members import bind, class_member, element, iterate, metaclass_of, take_in
 from govflow.planning.normal_form import digest, is_generator
@@ -63,6 +65,7 @@ _DEEPEST = 40  # helpers inside helpers
 _DEEPEST_AGAIN = 6  # where a body that calls itself is read once more
 _MOST_INLINED = 60_000
 _MOST_INLINED_AT_IMPORT = 3_000
+_HOLDING = ("contextvars.", "queue.", "weakref.")  # what they give is what they were given
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 UNRESOLVED = "unresolved"
 PAST_ITS_TASK = "called past its task"
@@ -77,9 +80,10 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
         case TaskValue() | FlowValue() as runnable:
             return run(machine, runnable, "__call__", given, node)
         case Function() as function:
-            return inline(machine, function, given, node)
+            return _call_function(machine, function, given, node)
         case BoundFunction(function=function, receiver=receiver):
-            return inline(machine, function, given.before(receiver), node)
+            note_hollow(machine, function, receiver)
+            return _call_function(machine, function, given.before(receiver), node)
         case PastTask(runnable=runnable):
             return _call_past(machine, runnable, given, node)
         case Method() as method:
@@ -107,6 +111,13 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
         case Data() as data:
             return _call_data(machine, data, given, node)
     return _call_unknown(machine, "", given, node, NO_DEPS)
+
+
+def _call_function(machine: Machine, function: Function, given: Arguments, node: ast.AST) -> Value:
+    if not function.registered:
+        return inline(machine, function, given, node)
+    with machine.maybe():
+        return join([inline(machine, one, given, node) for one in (function, *function.registered)])
 
 
 # tasks and flows
@@ -278,6 +289,9 @@ def inline(
     bound = received(machine, function, fill_parameters(function, given))
     for name, value in bound.items():
         frame.scope.bind(name, value)
+    if function.owner is not None and function.binding != "static":
+        frame.scope.bind(DEFINING, function.owner)
+        frame.scope.bind(RECEIVER, next(iter(bound.values()), NONE))
     result = _read_body(machine, function, frame, key)
     if frame.inner and frame.place is not None and len(machine.active) < _DEEPEST_AGAIN:
         result = join((result, _read_again(machine, function, frame, bound)))
@@ -336,6 +350,10 @@ def _read_again(machine: Machine, function: Function, frame: Frame, bound: dict[
     second = Frame(function.module, function.qualname, Scope(function.scope), frame.place)
     for name, value in wider.items():
         second.scope.bind(name, value)
+    for name in (DEFINING, RECEIVER):
+        known = frame.scope.own(name)
+        if known is not None:
+            second.scope.bind(name, known)
     result = _read_body(machine, function, second, id(function.node))
     frame.deeds.absorb(second.deeds)
     return result
@@ -510,7 +528,7 @@ def _call_data(machine: Machine, data: Data, given: Arguments, node: ast.AST) ->
     if data.origin is Origin.PARAMETER:
         return unresolved(machine, node, "a value that is given at run time is called", given)
     result = _call_unknown(machine, "", given, node, data.deps)
-    if not isinstance(data, Object) or not (data.kind or data.tame):
+    if not isinstance(data, Object) or not (data.kind or data.tame) or data.made.startswith(_HOLDING):
         machine.frame.deeds.unseen["a call of a value"] = None
     if isinstance(data, Object) and data.kind:
         return after_method(machine, data, "__call__", given, node, result)

@@ -35,7 +35,13 @@ from govflow.planning.values import (
     TaskValue,
     Value,
 )
-from govflow.planning.vocabulary import ASSET_TASK_MAKERS, FLOW_MAKERS, SINGLE_CALL_DECORATORS, TASK_MAKERS
+from govflow.planning.vocabulary import (
+    ASSET_TASK_MAKERS,
+    CALLING_LATER,
+    FLOW_MAKERS,
+    SINGLE_CALL_DECORATORS,
+    TASK_MAKERS,
+)
 
 _BINDINGS = {
     "builtins.staticmethod": "static",
@@ -76,10 +82,24 @@ def _of_property(machine: Machine, node: ast.expr, value: Value) -> Value | None
     return made
 
 
+def _is_registered(machine: Machine, node: ast.expr, value: Value) -> bool:
+    """``@function.register``: the function then does for some arguments what this one does."""
+    named = node.func if isinstance(node, ast.Call) else node
+    if not isinstance(named, ast.Attribute) or named.attr != "register" or not isinstance(value, Function):
+        return False
+    known = machine.evaluate(named.value)
+    if isinstance(known, Function) and known.wrapped and value is not known:
+        known.registered = (*known.registered, value)
+        return True
+    return False
+
+
 def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value) -> Value:
     accessor = _of_property(machine, node, value)
     if accessor is not None:
         return accessor
+    if _is_registered(machine, node, value):
+        return value
     match decorator:
         case External(dotted=dotted) if dotted in _BINDINGS:
             inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
@@ -88,6 +108,9 @@ def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value)
             return value
         case External(dotted=dotted) if dotted in TASK_MAKERS | FLOW_MAKERS | ASSET_TASK_MAKERS:
             return call(machine, decorator, Arguments([value]), node)
+        case External(dotted=dotted) if dotted in CALLING_LATER:
+            call(machine, decorator, Arguments([value]), node)
+            return value
         case External(dotted=dotted) if dotted in SINGLE_CALL_DECORATORS:
             return value
         case Named(after=after):
@@ -122,6 +145,12 @@ def _class(machine: Machine, node: ast.ClassDef) -> int:
         inner = member.fn if isinstance(member, TaskValue | FlowValue) else member
         if isinstance(inner, Function) and inner.owner is None:
             inner.owner = cls
+        for accessor in (inner.setter, inner.deleter) if isinstance(inner, Function) else ():
+            if accessor is not None and accessor.owner is None:
+                accessor.owner = cls
+    for base in bases:
+        if isinstance(base, ClassValue):
+            base.heirs.append(cls)
     machine.scope.bind(node.name, cls)
     _tell_of_class(machine, cls, node)
     return NEXT

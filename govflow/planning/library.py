@@ -9,6 +9,7 @@ from govflow.ir.models import StepKind
 from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
 from govflow.planning.calls import call, entered_with, escape, hand_over, left_with, unresolved
+from govflow.planning.inheritance import super_of
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.normal_form import digest
@@ -18,14 +19,12 @@ from govflow.planning.special import builtin_called
 from govflow.planning.values import (
     NO_DEPS,
     Choice,
-    ClassValue,
     Constant,
     Container,
     Data,
     External,
     Factory,
     FlowValue,
-    Instance,
     ModuleNames,
     ModuleRef,
     Named,
@@ -34,7 +33,6 @@ from govflow.planning.values import (
     PastTask,
     TaskValue,
     Value,
-    deps_of,
     is_whole,
     join,
     made_from,
@@ -65,6 +63,11 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return given.positional[1] if dotted == "typing.cast" and len(given.positional) > 1 else given.first()
     if dotted in words.PARTIAL and given.positional:
         return Partial(given.positional[0], tuple(given.positional[1:]), tuple(given.keywords.items()))
+    if dotted in words.GETTERS and given.positional:
+        made = External(f"{dotted}{words.MADE}")
+        return Partial(made, tuple(given.positional), tuple(given.keywords.items()))
+    if dotted.removesuffix(words.MADE) in words.GETTERS and len(given.positional) > 1:
+        return _got(machine, dotted, given, node)
     if dotted in words.IMPORT_MODULE:
         return _import_module(machine, given)
     if dotted in words.FIELDS and (words.FACTORIES & given.keywords.keys()):
@@ -155,6 +158,21 @@ def _reduce(machine: Machine, given: Arguments, node: ast.AST) -> Value:
         for _ in range(2):
             made = join((made, call(machine, function, Arguments([made, items]), node)))
     return made
+
+
+def _got(machine: Machine, dotted: str, given: Arguments, node: ast.AST) -> Value:
+    """``methodcaller("name", ...)(thing)`` and ``attrgetter("a.b")(thing)``; the thing is the last argument."""
+    *names, thing = given.positional
+    if "methodcaller" in dotted:
+        method = _getattr(machine, "getattr", Arguments([thing, names[0]]), node)
+        return call(machine, method, Arguments(names[1:], given.keywords, given.rest), node)
+    found: list[Value] = []
+    for name in names:
+        path, value = constant_of(name), thing
+        for one in path.split(".") if isinstance(path, str) else ():
+            value = attribute(machine, value, one, node)
+        found.append(value if isinstance(path, str) else _getattr(machine, "getattr", Arguments([thing, name]), node))
+    return found[0] if len(found) == 1 else Container(found)
 
 
 def _collection(machine: Machine, dotted: str, given: Arguments, node: ast.AST) -> Value:
@@ -250,6 +268,11 @@ def _getattr(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Va
     if len(given.positional) < 2:
         return Data(given.deps())
     owner, attr = machine.resolve(given.positional[0]), constant_of(given.positional[1])
+    several = given.positional[1]
+    if isinstance(several, Choice) and all(isinstance(constant_of(option), str) for option in several.options):
+        rest = given.positional[2:]
+        each = (Arguments([owner, option, *rest]) for option in several.options)
+        return join([_getattr(machine, name, one, node) for one in each])
     if isinstance(attr, str):
         found = attribute(machine, owner, attr, node)
         return join((found, *given.positional[2:])) if len(given.positional) > 2 else found
@@ -274,15 +297,6 @@ def _run_code(machine: Machine, name: str, given: Arguments, node: ast.AST) -> V
     return unresolved(machine, node, f"{name} runs code that is not in the source", given)
 
 
-def _super(machine: Machine, name: str, given: Arguments, node: ast.AST) -> Value:
-    owner = machine.scope.find("self")
-    if isinstance(owner, Instance):
-        bases = tuple(base for base in owner.cls.bases if isinstance(base, ClassValue))
-        views: tuple[Value, ...] = tuple(Instance(base, owner.attributes) for base in bases)
-        return views[0] if len(views) == 1 else Choice(views) if views else Data(NO_DEPS, Origin.EXTERNAL)
-    return Data(deps_of(*given.values()), Origin.EXTERNAL)
-
-
 _BUILTINS: dict[str, _Builtin] = {
     **dict.fromkeys(words.SAME_ITEMS, _same_items),
     **dict.fromkeys(words.NAME_TABLES, _name_table),
@@ -297,6 +311,6 @@ _BUILTINS: dict[str, _Builtin] = {
     "anext": _next,
     "dict": _dict,
     "getattr": _getattr,
-    "super": _super,
+    "super": lambda machine, name, given, node: super_of(machine, given),
     "__import__": lambda machine, name, given, node: _import_module(machine, given),
 }

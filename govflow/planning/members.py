@@ -9,6 +9,7 @@ from govflow.planning.arguments import Arguments
 from govflow.planning.effects.fields import field_of
 from govflow.planning.effects.objects import of_outside_base, part_of, taken
 from govflow.planning.effects.texts import path_attribute
+from govflow.planning.inheritance import inherited, outside, runs_when_started
 from govflow.planning.machine import Machine
 from govflow.planning.special import each_of, special
 from govflow.planning.values import (
@@ -30,6 +31,7 @@ from govflow.planning.values import (
     Object,
     Origin,
     PastTask,
+    Super,
     TaskValue,
     Text,
     Value,
@@ -57,6 +59,8 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
             return _of_instance(machine, owner, name, node)
         case ClassValue():
             return _of_class(owner, name)
+        case Super():
+            return _of_super(machine, owner, name, node)
         case Choice(options=options):
             return join(attribute(machine, option, name, node) for option in options)
         case Text(path=True):
@@ -89,6 +93,8 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
     if stored is not None:
         return machine.resolve(stored)
     found = class_member(owner.cls, name)
+    if found is None and runs_when_started(bases_outside(owner.cls), name):
+        found = class_member(owner.cls, "run")
     if found is None and name == "__dict__":
         return Data(deps_of(owner), Origin.HIDDEN, "the name is looked up in __dict__")
     if found is None:
@@ -100,6 +106,15 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
             return given
         return Method(of_outside_base(machine, bases_outside(owner.cls), deps_of(owner), owner.cls.qualname), name)
     return bind(machine, found, owner, node)
+
+
+def _of_super(machine: Machine, owner: Super, name: str, node: ast.AST) -> Value:
+    found, receiver = inherited(owner, name), owner.receiver
+    if found is None:
+        return Method(of_outside_base(machine, outside(owner), deps_of(receiver), owner.owner.qualname), name)
+    if isinstance(receiver, Instance):
+        return bind(machine, found, receiver, node)
+    return BoundFunction(found, receiver) if isinstance(found, Function) and found.binding == "class" else found
 
 
 def bind(machine: Machine, found: Value, owner: Instance, node: ast.AST) -> Value:

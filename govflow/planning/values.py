@@ -136,6 +136,7 @@ class Function(Value):
     named_after: Value | None = None  # the function whose name it was given
     setter: Function | None = None  # of a property
     deleter: Function | None = None
+    registered: tuple[Function, ...] = ()  # for other classes of its first argument
     decorators: list[ast.expr] = field(default_factory=list)  # those that make no task or flow of it
 
 
@@ -231,6 +232,7 @@ class ClassValue(Value):
     members: dict[str, Value]
     bases: tuple[Value, ...]
     meta: Value | None = None  # its own metaclass
+    heirs: list[ClassValue] = field(default_factory=list)  # subclasses that were read
 
 
 @dataclass(eq=False, slots=True)
@@ -239,6 +241,15 @@ class Instance(Value):
 
     cls: ClassValue
     attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Super(Value):
+    """``super()``: an object, or a class, as the classes behind one of its classes see it."""
+
+    receiver: Instance | ClassValue
+    classes: tuple[Value, ...]
+    owner: ClassValue
 
 
 @dataclass(eq=False, slots=True)
@@ -372,7 +383,7 @@ def parts(value: Value) -> Iterator[Value]:
                 stack.extend(item.options)
             case Partial():
                 stack.extend((item.target, *item.positional, *(value for _, value in item.keywords)))
-            case Method() | BoundFunction():
+            case Method() | BoundFunction() | Super():
                 stack.append(item.receiver)
             case Instance():
                 stack.extend(item.attributes.values())

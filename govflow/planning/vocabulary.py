@@ -125,6 +125,7 @@ COLLECTIONS: Final = frozenset({"collections.deque", "collections.defaultdict", 
 ENTERING: Final = frozenset({"enter_context", "enter_async_context"})
 
 PARTIAL: Final = frozenset({"functools.partial", "functools.partialmethod"})
+GETTERS: Final = frozenset({"operator.methodcaller", "operator.attrgetter"})
 IMPORT_MODULE: Final = frozenset({"importlib.import_module", "__import__"})
 SWALLOWING: Final = frozenset(
     {
@@ -174,6 +175,9 @@ SINGLE_CALL_DECORATORS: Final = frozenset(
     }
 )
 """Decorators from outside that call a function exactly when they are called."""
+
+CALLING_LATER: Final = frozenset({"atexit.register"})
+"""Decorators from outside that call a function by themselves, later."""
 
 COLLECTION_PREFIX: Final = "prefect_"
 """Packages of Prefect's own integrations: their lower-case functions are often tasks."""
