@@ -195,3 +195,32 @@ def project(folder: Path, files: int) -> None:
     for name, text in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+
+
+_LINK = """import os
+
+from prefect import flow, task
+
+from m{next} import remove as remove_next
+
+
+def remove(path):
+    os.remove(path)
+
+
+@task
+def tidy_{n}(path):
+    remove_next(path)
+
+
+@flow
+def flow_{n}(path="x"):
+    tidy_{n}(path)
+"""
+
+
+def ring(folder: Path, files: int) -> None:
+    """Write a repository in which each file imports the next, and the last the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(files):
+        (folder / f"m{n}.py").write_text(_LINK.format(n=n, next=(n + 1) % files))

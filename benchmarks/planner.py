@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generated import large_flow
-from benchmarks.generated_project import project
+from benchmarks.generated_project import project, ring
 from benchmarks.report import Result, median_with_interval
 
 ROUNDS = 7
 SIZES = (75, 150, 300)  # flow files
+CHAINS = (100, 200)  # files, each of which imports the next
 SMALL = 5
 STEPS = 10_000
 
@@ -30,6 +31,8 @@ def run() -> list[Result]:
         root = Path(folder)
         for size in (SMALL, *SIZES):
             project(root / f"project-{size}", size)
+        for size in CHAINS:
+            ring(root / f"chain-{size}", size)
         (root / "before.py").write_text(large_flow(STEPS))
         (root / "after.py").write_text(large_flow(STEPS, changed=STEPS // 2))
         _measure(root, root / f"project-{SMALL}", "command", "lock", "flows")
@@ -43,6 +46,8 @@ def _round(root: Path) -> dict[str, dict[str, float]]:
         f"scan {size}": _measure(root, root / f"project-{size}", "command", "scan", ".", "--format", "json")
         for size in SIZES
     }
+    for size in CHAINS:
+        found[f"chain {size}"] = _measure(root, root / f"chain-{size}", "command", "scan", ".", "--format", "json")
     found["large"] = _measure(root, root, "large", str(root / "before.py"), str(root / "after.py"))
     found["check"] = _measure(root, root / f"project-{SMALL}", "command", "check", "flows")
     return found
@@ -81,6 +86,9 @@ def _scans(rounds: list[dict[str, dict[str, float]]]) -> list[Result]:
     for size, twice in ((75, 150), (150, 300)):
         values = [found[f"scan {twice}"]["cpu"] / found[f"scan {size}"]["cpu"] for found in rounds]
         results.append(_result(f"scan: {twice} over {size} flow files", values, "ratio", 2.2))
+    small, large = CHAINS
+    values = [found[f"chain {large}"]["cpu"] / found[f"chain {small}"]["cpu"] for found in rounds]
+    results.append(_result(f"scan: {large} over {small} files that import one another", values, "ratio", 2.2))
     return results
 
 

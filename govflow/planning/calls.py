@@ -258,6 +258,7 @@ def inline(
         node: the call.
         place: where its steps belong; None makes a place for the helper.
     """
+    machine.reach_out()
     key = id(function.node)
     own = place.draft.deeds if place is not None and place.draft is not None else None
     running = machine.active.get(key)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import partial
 
 from govflow.errors import SourceError
 from govflow.planning.machine import DEEPEST, Machine
@@ -23,23 +22,27 @@ _IMPORTING = frozenset({"import_module", "reload"})
 
 
 def imported_modules(machine: Machine, start: Iterable[str]) -> list[SourceModule]:
-    """These files and every file of the repository that importing them imports, each once, in a fixed order."""
+    """These files and every file of the repository that importing them imports, each once, in a fixed order.
+
+    Calm ones are left out. Everything that they import is calm too, so the others stay in the same order.
+    """
     graph, found = machine.graph, dict[str, SourceModule]()
     queue = list(start)
     for path in queue:
-        if path in found:
+        if path in found or path in graph.calm:
             continue
-        try:
+        with suppress(SourceError):  # importing it fails
             found[path] = graph.load(path)
-        except SourceError:
-            continue  # importing it fails
-        module = found[path]
-        queue.extend(graph.imports.of(module.tree, partial(_imports, machine, module)))
+            queue.extend(_imports(machine, path))
     return list(found.values())
 
 
-def _imports(machine: Machine, module: SourceModule) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_imported(machine, module)))
+def _imports(machine: Machine, path: str) -> tuple[str, ...]:
+    known = machine.graph.imported.get(path)
+    if known is None:
+        module = machine.graph.load(path)
+        known = machine.graph.imported[path] = tuple(dict.fromkeys(_imported(machine, module)))
+    return known
 
 
 def _imported(machine: Machine, module: SourceModule) -> Iterator[str]:
@@ -69,8 +72,15 @@ def _own(found: ModuleRef | None) -> Iterator[str]:
 
 def active_statements(machine: Machine, module: SourceModule) -> list[ast.stmt]:
     """Top-level statements that may change what a name that they do not bind stands for."""
+    known = machine.graph.active.of(module.tree, lambda: _told_by_source(machine, module))
+    return _Check(machine, module).active() if known is None else list(known)
+
+
+def _told_by_source(machine: Machine, module: SourceModule) -> tuple[ast.stmt, ...] | None:
+    """The active statements, where whoever reads the module finds the same."""
     check = _Check(machine, module)
-    return [statement for statement in module.tree.body if check.acts(statement)]
+    found = tuple(check.active())
+    return None if check.asked else found
 
 
 def read_active_modules(machine: Machine, path: str) -> None:
@@ -84,9 +94,47 @@ def read_active_modules(machine: Machine, path: str) -> None:
                 machine.module_scope(module.path)
 
 
+def read_imported(machine: Machine, start: Iterable[str]) -> None:
+    """Read the top level of every module that importing these files imports, also of those that nobody asked for.
+
+    A module that is known to be inert says nothing, whoever reads it.
+    """
+    modules = imported_modules(machine, start)
+    for module in modules:
+        if module.path not in machine.graph.inert:
+            machine.module_scope(module.path)
+    _tell_calm(machine, [module.path for module in modules])
+
+
+def _tell_calm(machine: Machine, paths: list[str]) -> None:
+    """Note of files, and of all that they import, which are calm."""
+    graph = machine.graph
+    fresh = [path for path in paths if path not in graph.restless]
+    importers: dict[str, list[str]] = {}
+    for path in fresh:
+        for inner in _imports(machine, path):
+            importers.setdefault(inner, []).append(path)
+    restless = [path for path in importers if path in graph.restless]
+    restless += [path for path in fresh if path not in graph.inert or _is_active(machine, path)]
+    for path in restless:  # it grows while it is read
+        graph.restless.add(path)
+        restless += [item for item in importers.get(path, ()) if item not in graph.restless]
+    graph.calm.update(path for path in fresh if path not in graph.restless)
+
+
+def _is_active(machine: Machine, path: str) -> bool:
+    """Whether a module has active statements, or might have."""
+    module = machine.graph.load(path)
+    return machine.graph.active.of(module.tree, lambda: _told_by_source(machine, module)) != ()
+
+
 class _Check:
     def __init__(self, machine: Machine, module: SourceModule) -> None:
         self._machine, self._module = machine, module
+        self.asked = False  # whether the answer depends on how the module is read
+
+    def active(self) -> list[ast.stmt]:
+        return [statement for statement in self._module.tree.body if self.acts(statement)]
 
     def acts(self, statement: ast.stmt) -> bool:
         match statement:
@@ -128,6 +176,7 @@ class _Check:
         for node in decorators:
             root = _root(node)
             if root is None or self._is_inside(root):
+                self.asked |= root is not None
                 value = None if root is None else self._machine.module_scope(self._module.path).own(root)
                 if value is None or not isinstance(self._machine.resolve(value), TaskValue | FlowValue):
                     return True

@@ -135,6 +135,7 @@ class Machine:
         self._stars: dict[str, list[str]] = {}
         self._relative: dict[str, str] = {}
         self._numbers = 0
+        self._reached = 0  # how often something beyond the statements that are read was asked or told
 
     def forget(self) -> None:
         """Let go of what was read. Functions hold their scopes and scopes their functions: nothing else parts them."""
@@ -173,6 +174,7 @@ class Machine:
     def reading(self, frame: Frame) -> Iterator[Frame]:
         """Go into a function or module."""
         saved = self.frame, self.scope, self.at
+        self._reached += 1
         self.frame, self.scope = frame, frame.scope
         self.depth += 1
         try:
@@ -194,6 +196,7 @@ class Machine:
     def charged(self, deeds: Deeds, *, recording: bool = True) -> Iterator[None]:
         """What is read inside is done by the step of these deeds. Without recording it makes no steps of its own."""
         saved = self.frame
+        self._reached += 1
         self.frame = replace(saved, deeds=deeds, place=saved.place if recording else None)
         try:
             yield
@@ -214,6 +217,10 @@ class Machine:
         yield
         self.many -= when
 
+    def reach_out(self) -> None:
+        """Note that what is read now goes beyond its own statements: it may say something else another time."""
+        self._reached += 1
+
     # modules and names
 
     def module_scope(self, path: str) -> Scope:
@@ -222,6 +229,7 @@ class Machine:
         Raises:
             SourceError: the file is not there or is not Python.
         """
+        self._reached += 1
         scope = self._scopes.get(path)
         if scope is not None:
             return scope
@@ -233,7 +241,10 @@ class Machine:
         frame = Frame(module, "", scope, None)
         self.at_import[path] = frame.deeds
         with self.reading(frame):
+            reached = self._reached
             self.execute(module.tree.body)
+            if self._reached == reached and not frame.deeds.found:
+                self.graph.inert.add(path)
         self.many, self.optional, self.loops = counts
         return scope
 
@@ -289,6 +300,7 @@ class Machine:
 
     def _own_member(self, module: ModuleRef, name: str, *, from_top_level: bool) -> Value:
         """One step of :meth:`member`. ``from . import x`` in a package names itself: then x is the submodule."""
+        self._reached += 1
         if module.path is not None and from_top_level:
             if self.depth >= DEEPEST and module.path not in self._scopes:
                 return Data(
@@ -342,6 +354,7 @@ class Machine:
 
     def find(self, code: str, message: str, path: str, line: int) -> None:
         """Note something that a reader of the plan should know."""
+        self._reached += 1
         file = self.relative(path)
         self.findings.setdefault((file, code, message, line), Finding(code=code, message=message, file=file, line=line))
 
@@ -352,6 +365,7 @@ class Machine:
 
     def use(self, function: Function, role: str) -> None:
         """Note that the plan depends on this function's body."""
+        self._reached += 1
         self.used[UsedFunction(function.module.path, function.qualname, first_line(function.node), role)] = None
 
     def site(self, node: ast.AST) -> Site:

@@ -53,7 +53,11 @@ class ModuleGraph:
         self.normals: NodeMemo[Normal] = NodeMemo()
         self.annotations: NodeMemo[tuple[str, ...]] = NodeMemo()  # dotted names that one reads
         self.clues: NodeMemo[Clues] = NodeMemo()
-        self.imports: NodeMemo[tuple[str, ...]] = NodeMemo()  # of a module: the files that importing it imports
+        self.active: NodeMemo[tuple[ast.stmt, ...] | None] = NodeMemo()  # None: it takes a reading to tell
+        self.imported: dict[str, tuple[str, ...]] = {}  # by path: the files that importing a module imports
+        self.inert: set[str] = set()  # files whose top level, when it is read, does and finds nothing and asks nobody
+        self.calm: set[str] = set()  # inert files without active statements that import only such files
+        self.restless: set[str] = set()  # files that are known not to be calm
         self.generators: NodeMemo[bool] = NodeMemo()
 
     def exists(self, path: str) -> bool:

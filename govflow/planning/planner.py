@@ -31,7 +31,7 @@ from govflow.planning.effects.lookups import Lookups
 from govflow.planning.effects.received import received
 from govflow.planning.effects.strength import Models
 from govflow.planning.hooks import follow_hooks, hook_steps
-from govflow.planning.imports import imported_modules, read_active_modules
+from govflow.planning.imports import read_active_modules, read_imported
 from govflow.planning.machine import Frame, Machine, UsedFunction
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.normal_form import parameters
@@ -374,8 +374,7 @@ class _Planning:
 
     def _findings(self, steps: Sequence[Step]) -> tuple[Finding, ...]:
         machine = self.machine
-        for module in imported_modules(machine, (self.fn.module.path, *(item.path for item in machine.used))):
-            machine.module_scope(module.path)  # also of those that nothing was asked of
+        read_imported(machine, (self.fn.module.path, *(item.path for item in machine.used)))
         found = dict(machine.findings)
         for finding in effect_findings(steps, machine.at_import):
             found.setdefault((finding.file or "", finding.code, finding.message, finding.line or 0), finding)
