@@ -16,10 +16,11 @@ def by_name(names: Sequence[str], given: Arguments) -> dict[str, Value]:
     return found
 
 
-def _table_of(value: Value | None) -> Parts | None:
+def table_of(value: Value | None) -> Parts | None:
     """The name of the table that a mapped class, a row of it or a table object stands for."""
     if isinstance(value, Object) and "name" in value.given:
-        return parts_of(value.given["name"])
+        schema = value.given.get("schema")
+        return (*(() if schema is None else (*parts_of(schema), ".")), *parts_of(value.given["name"]))
     cls = value.cls if isinstance(value, Instance) else value
     if not isinstance(cls, ClassValue):
         return None
@@ -47,7 +48,7 @@ class Given:
     def texts(self, name: str) -> tuple[Parts, ...]:
         """Each text that an argument may be."""
         value = self.value(name)
-        found = _table_of(value)
+        found = table_of(value)
         return texts_of(value) if found is None else (found,)
 
     def constant(self, name: str) -> object | None:

@@ -21,6 +21,7 @@ from govflow.planning.effects.http import read_http
 from govflow.planning.effects.locations import clean, is_own_text, location, shown
 from govflow.planning.effects.objects import as_object, database_of, made_by_call
 from govflow.planning.effects.sql import read_sql
+from govflow.planning.effects.statements import CHANGES, run_statement
 from govflow.planning.effects.text_functions import FUNCTIONS
 from govflow.planning.effects.texts import TREE, UNKNOWN, Parts, is_text, made, parts_of, text_method, whole
 from govflow.planning.effects.unseen import is_harmless_method, is_quiet_function
@@ -194,7 +195,11 @@ def _sql(machine: Machine, call: Call, given: Given, node: ast.AST) -> Iterator[
     provider = provider or "sql"
     subject = call.subject or (call.arguments[0] if call.arguments else "sql")
     sure = "*" not in call.names[0]
-    unknown = _unknown_action(call, given.value(subject))
+    statement = given.value(subject)
+    if isinstance(statement, Object) and statement.kind in CHANGES:
+        yield from run_statement(statement, provider, machine.frame.deeds)
+        return
+    unknown = _unknown_action(call, statement)
     for parts in given.texts(subject) or (UNKNOWN,):
         deeds, trouble = ([], "") if parts == UNKNOWN and not sure else read_sql(parts, provider, dialect, unknown)
         if not sure and (trouble or not deeds):
@@ -218,6 +223,8 @@ def _unknown_action(call: Call, statement: Value | None) -> str:
 def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
     """An effect by its template. Where an argument may be one of several, there is one for each."""
     provider = database_of(call, given)[0] or "python"
+    condition = given.own(call.condition) if call.condition else None
+    empty = isinstance(condition, Container) and condition.exact and not condition.items
     action = call.action_for(_chosen(given.value(call.by))) if call.by else call.action
     if action == "none":
         return
@@ -234,7 +241,7 @@ def _plain(machine: Machine, call: Call, given: Given) -> Iterator[Deed]:
                 texts = {name: text and text.replace(".", "/") for name, text in texts.items()}
             resource = fill(resource, texts)
         known = found if found and found != "filesystem" else provider
-        yield Deed(action, known, clean(resource), call.unbounded, f"{action} {clean(resource)}")
+        yield Deed(action, known, clean(resource), call.unbounded or empty, f"{action} {clean(resource)}")
 
 
 def _chosen(value: Value | None) -> object:

@@ -150,7 +150,7 @@ def test_table_of_a_mapped_class_is_named() -> None:
         "class Order:\n    __tablename__ = 'orders'\n    id = 1\nitems = sa.Table('items', sa.MetaData())\n"
     )
     body = "with Session(x) as s:\n    s.execute(sa.delete(Order).where(Order.id == 1))\n    s.execute(items.delete())"
-    assert effects(body, head)[:2] == ["data:delete sql dataset://orders", "data:delete sql dataset://items"]
+    assert effects(body, head)[:2] == ["data:delete sql dataset://orders", "data:delete sql dataset://items !"]
 
 
 def test_sql_that_nobody_knows_may_write_unless_the_call_only_reads() -> None:
@@ -503,7 +503,7 @@ def test_many_unknown_calls_are_told_by_package() -> None:
         ("bigquery.Client().query('DROP TABLE d.t')", "data:drop bigquery dataset://d/t"),
         ("k8s.CoreV1Api().delete_namespaced_pod('p', 'ns')", "deploy:delete kubernetes k8s://pod/p"),
         ("OpenAI().chat.completions.create(model='m', messages=x)", "model:invoke openai model://m"),
-        ("MongoClient(x)['d']['c'].delete_many({})", "data:delete mongodb dataset://d/c"),
+        ("MongoClient(x)['d']['c'].delete_many({})", "data:delete mongodb dataset://d/c !"),
         ("xmlrpc.client.ServerProxy(x).execute_kw('d', 1, 'pw', 'res.partner', 'unlink', [1])",
          "odoo:unlink odoo odoo://res.partner"),
         ("with smtplib.SMTP('mail.x.com') as s:\n    s.send_message(x)", "email:send email email://mail.x.com"),

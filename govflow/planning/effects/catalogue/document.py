@@ -28,6 +28,7 @@ _CALL: Final = (
     "mode",
     "needs",
     "action",
+    "condition",
     "runs",
     "tamed",
     "by",
@@ -145,6 +146,7 @@ def _call(entry: Fields, given: _Given) -> Call:
         provider=entry.text("provider", given.provider),
         resource=entry.text("resource"),
         unbounded=_yes(entry, "unbounded"),
+        condition=entry.text("condition"),
         runs=entry.text("runs"),
         tamed=entry.text("tamed"),
         source=entry.text("source", given.source),
@@ -185,7 +187,7 @@ def _check(entry: Fields, made: Call) -> None:
     if made.action and not made.resource:
         refuse(entry.place("resource"), "missing", "Write what it is done to, as in resource: 'dataset://{table}'.")
     own = {*made.arguments, *made.keywords}
-    for name in ("subject", "connection", "by", "needs", "tamed"):
+    for name in ("subject", "connection", "by", "needs", "tamed", "condition"):
         value = getattr(made, name)
         if value and value not in own:
             refuse_unknown(entry.place(name), "argument", value, own)

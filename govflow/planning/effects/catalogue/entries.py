@@ -35,6 +35,7 @@ class Call:
         resource: a template for :func:`~govflow.planning.effects.catalogue.templates.fill`; ``""`` if the reader
             finds it.
         unbounded: whether the call always touches everything that is there.
+        condition: the argument that says what is touched: empty, everything is.
         runs: what the call runs besides, as a program: loading a ``pickle`` runs what is in it; ``""`` for nothing.
         tamed: the argument with which it runs nothing, where it is true; ``""`` for none.
         source: the public reference that the entry was taken from.
@@ -57,6 +58,7 @@ class Call:
     provider: str = ""
     resource: str = ""
     unbounded: bool = False
+    condition: str = ""
     runs: str = ""
     tamed: str = ""
     effect_none: bool = False
