@@ -15,7 +15,18 @@ from typing import Any, Final, NamedTuple
 
 from govflow.planning.effects.catalogue import UNKNOWN
 from govflow.planning.effects.deeds import Deed
-from govflow.planning.effects.sql_words import AT_RUN_TIME, Statement, by_first_words, first_word, with_hidden
+from govflow.planning.effects.sql_words import (
+    AT_RUN_TIME,
+    REMOVES,
+    Statement,
+    as_run,
+    by_first_words,
+    exported,
+    first_word,
+    is_about_users,
+    with_hidden,
+    without_outfile,
+)
 from govflow.planning.effects.sql_words import HOLE as _HOLE
 from govflow.planning.effects.sql_words import NOTHING as _NOTHING
 from govflow.planning.effects.sql_words import VERBS as _VERBS
@@ -67,12 +78,17 @@ def _read(text: str, dialect: str) -> Reading:
     if _BLOCK.search(templated):
         return Reading(by_first_words(_BLOCK.sub(" ", templated)), "it is a template with statements of its own")
     text = _PYFORMAT.sub("NULL", templated).replace("%%", "%")
+    text, goes_out = without_outfile(as_run(text))
+    if goes_out:
+        return Reading(tuple(exported(item) for item in _read(text, dialect).statements), "")
+    if REMOVES.match(text):
+        return Reading((Statement("file:delete", UNKNOWN, unbounded=False, verb="REMOVE"),), "")
     if len(text) > _LONGEST:
         return Reading(with_hidden(by_first_words(text), text), "it is too long to be parsed")
     first = first_word(text)
     if first not in _KNOWN and first != _HOLE.partition("_")[0]:
         return Reading(by_first_words(text), "it does not start with a word of SQL" if first else "")
-    if (first in _UNPARSED or first in _NOTHING) and ";" not in text.rstrip("; \n\t"):
+    if (first in _UNPARSED or first in _NOTHING or is_about_users(text)) and ";" not in text.rstrip("; \n\t"):
         return Reading(by_first_words(text), "")
     trouble = ""
     for candidate in dict.fromkeys((dialect, "")):

@@ -68,7 +68,7 @@ class _Tree:
     def _reads(self) -> Iterator[Statement]:
         names = {cte.alias.lower() for cte in self._tree.find_all(exp.CTE) if cte.alias}
         for table in self._tree.find_all(exp.Table):
-            if id(table) in self._targets or not isinstance(table.this, exp.Identifier):
+            if id(table) in self._targets or not isinstance(table.this, exp.Identifier | exp.Dot):
                 continue
             if table.name.lower() in names and not table.db:
                 continue
@@ -81,7 +81,8 @@ class _Tree:
         if not isinstance(node, exp.Table):
             return UNKNOWN
         self._targets.add(id(node))
-        pieces = (node.args.get("catalog"), node.args.get("db"), node.this)
+        own = node.this.flatten() if isinstance(node.this, exp.Dot) else (node.this,)  # a name of four parts
+        pieces = (node.args.get("catalog"), node.args.get("db"), *own)
         found = [spelled_piece(part.name, quoted=self._is_cased(part)) for part in pieces if part is not None]
         return "/".join(piece for piece in found if piece) or UNKNOWN
 
@@ -125,11 +126,20 @@ def _is_unbounded(node: Any, table: Any) -> bool:
 
 
 def _is_true(condition: Any) -> bool:
+    """Whether a condition holds for every row, as its spelling alone tells."""
+    if isinstance(condition, exp.Paren):
+        return _is_true(condition.this)
     if isinstance(condition, exp.Boolean):
         return bool(condition.this)
+    if isinstance(condition, exp.Or):
+        return _is_true(condition.this) or _is_true(condition.expression)
+    if isinstance(condition, exp.And):
+        return _is_true(condition.this) and _is_true(condition.expression)
     if isinstance(condition, exp.EQ):
         left, right = condition.this, condition.expression
-        return isinstance(left, exp.Literal) and isinstance(right, exp.Literal) and left == right
+        sides = exp.Literal | exp.Column
+        holes = any(HOLE in part.name for part in condition.find_all(exp.Identifier))
+        return isinstance(left, sides) and isinstance(right, sides) and left == right and not holes
     return isinstance(condition, exp.Literal) and condition.name == "1"
 
 

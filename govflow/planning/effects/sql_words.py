@@ -28,7 +28,7 @@ _COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _FIRST: Final = re.compile(r"\s*\(*\s*([A-Za-z]+)")
 _TARGET: Final = (
     r"(?:\s+(?:into|from|table|view|materialized|database|schema|index|sequence|function|if|not|exists|or|replace|"
-    r"temporary|temp|only|overwrite|concurrently))*\s+([\w.\"`\[\]$-]+)"
+    r"temporary|temp|only|overwrite|concurrently|full|freeze|verbose|analyze|data|local|infile|'[^']*'))*\s+([\w.\"`\[\]$-]+)"
 )
 
 # A verb that stands first, for statements that cannot be parsed or need no parsing.
@@ -124,6 +124,45 @@ def hidden(text: str) -> tuple[Statement, ...]:
     )
 
 
+_ROLE: Final = re.compile(
+    r"\s*(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:user|role|login)\b(?!\s+mapping)", re.IGNORECASE
+)
+"""Who may do what: the name of a user is no table."""
+_EXECUTED: Final = re.compile(r"/\*M?!\d*(.*?)\*/", re.DOTALL)
+_EXPLAINED: Final = re.compile(
+    r"\s*explain\s+(?:analyze|analyse|\([^)]*\banaly[sz]e\b(?!\s+(?:false|off|0))[^)]*\))\s+(?:verbose\s+)?",
+    re.IGNORECASE,
+)
+_OUT: Final = re.compile(r"\binto\s+(?:outfile|dumpfile)\s+'[^']*'", re.IGNORECASE)
+
+
+REMOVES: Final = re.compile(r"\s*(?:remove|rm)\s+@", re.IGNORECASE)
+"""Deletes files of a stage of Snowflake."""
+
+
+def as_run(text: str) -> str:
+    """The text that the database runs: comments of MySQL that are code, and what ``EXPLAIN ANALYZE`` explains."""
+    return _EXPLAINED.sub("", _EXECUTED.sub(r" \1 ", text), count=1)
+
+
+def without_outfile(text: str) -> tuple[str, bool]:
+    """A query without the file that its rows go to, and whether there is one."""
+    bare, number = _OUT.subn(" ", text)
+    return bare, bool(number)
+
+
+def exported(statement: Statement) -> Statement:
+    """What a query is whose rows go to a file."""
+    if statement.action not in ("data:read", "data:query"):
+        return statement
+    return statement._replace(action="data:export", verb="SELECT INTO OUTFILE")
+
+
+def is_about_users(text: str) -> bool:
+    """Whether this is ``CREATE USER`` and the like."""
+    return _ROLE.match(_COMMENT.sub(" ", text)) is not None
+
+
 BLOCKS: Final = frozenset({"set", "begin", "start", "declare", "use", "prepare", "if", "while", "do", "end", "else"})
 """Words behind which another statement may stand without a semicolon."""
 
@@ -161,8 +200,12 @@ def by_first_words(text: str) -> tuple[Statement, ...]:
         if first == "explain":
             action = _explained(piece)
         verb = first.upper()
+        if _ROLE.match(piece):
+            found[Statement("data:grant", UNKNOWN, unbounded=False, verb=f"{verb} USER")] = None
+            continue
         target = re.match(rf"\s*\(*\s*{first}{_TARGET}", piece, re.IGNORECASE)
         table = UNKNOWN if target is None or first in ("with", "select", "explain") else spelled(target[1])
+        table = UNKNOWN if table in ("full", "freeze", "verbose", "analyze") else table  # VACUUM FULL: of everything
         found[Statement(action, table, unbounded=False, verb=verb)] = None
     return tuple(found)
 

@@ -59,7 +59,7 @@ def said(*parts: str | None, dialect: str = "") -> list[str]:
         ("REFRESH MATERIALIZED VIEW v", "postgres", ["data:write v"]),
         ("CALL p(1)", "postgres", ["process:execute p"]),
         ("EXPLAIN DELETE FROM t", "postgres", ["data:query {?}"]),
-        ("EXPLAIN ANALYZE DELETE FROM t", "postgres", ["data:delete {?}"]),
+        ("EXPLAIN ANALYZE DELETE FROM t", "postgres", ["data:delete t !"]),
         ("SELECT 1", "", ["data:query {?}"]),
         ("BEGIN; DELETE FROM t WHERE a = 1; COMMIT;", "postgres", ["data:delete t"]),
         ("SET search_path = s", "postgres", []),
@@ -194,3 +194,35 @@ def test_quotes_keep_the_case_only_where_the_database_tells_it_apart(text: str, 
 
 def test_file_read_as_a_table_shows_no_credentials() -> None:
     assert said("SELECT * FROM 'https://u:hidden@h/x?sig=hidden'", dialect="duckdb") == ["data:read https://h/x"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "expected"),
+    [
+        ("mysql", "LOAD DATA INFILE 'x' INTO TABLE t", ["data:load dataset://t"]),
+        ("mysql", "LOAD DATA LOCAL INFILE 'x' INTO TABLE t", ["data:load dataset://t"]),
+        ("mysql", "DROP USER joe", ["data:grant dataset://{?}"]),
+        ("postgres", "CREATE USER joe PASSWORD 'x'", ["data:grant dataset://{?}"]),
+        ("postgres", "ALTER ROLE joe SUPERUSER", ["data:grant dataset://{?}"]),
+        ("postgres", "VACUUM FULL", ["data:process dataset://{?}"]),
+        ("postgres", "VACUUM FULL orders", ["data:process dataset://orders"]),
+        ("mysql", "SELECT * FROM t INTO OUTFILE '/x'", ["data:export dataset://t"]),
+        ("mysql", "SELECT * INTO OUTFILE '/x' FROM t", ["data:export dataset://t"]),
+        ("snowflake", "REMOVE @stage/x", ["file:delete dataset://{?}"]),
+        ("mysql", "/*!50000 DROP TABLE x */", ["data:drop dataset://x"]),
+        ("mysql", "/* DROP TABLE x */", []),
+        ("postgres", "EXPLAIN ANALYZE DELETE FROM t", ["data:delete dataset://t !"]),
+        ("postgres", "EXPLAIN (ANALYZE, VERBOSE) UPDATE t SET a = 1 WHERE b = 2", ["data:update dataset://t"]),
+        ("postgres", "EXPLAIN DELETE FROM t", ["data:query dataset://{?}"]),
+        ("", "DELETE FROM t WHERE x = x", ["data:delete dataset://t !"]),
+        ("", "DELETE FROM t WHERE (1=1)", ["data:delete dataset://t !"]),
+        ("", "DELETE FROM t WHERE a = 2 OR 'x' = 'x'", ["data:delete dataset://t !"]),
+        ("", "DELETE FROM t WHERE a = 2 AND 1 = 1", ["data:delete dataset://t"]),
+        ("", "DELETE FROM t WHERE x = y", ["data:delete dataset://t"]),
+        ("tsql", "DELETE FROM srv.db.dbo.t", ["data:delete dataset://srv/db/dbo/t !"]),
+        ("tsql", "SELECT * FROM srv.db.dbo.t", ["data:read dataset://srv/db/dbo/t"]),
+    ],
+)
+def test_statements_that_few_write_are_read_too(dialect: str, text: str, expected: list[str]) -> None:
+    found, _ = read_sql((text,), "p", dialect)
+    assert [f"{deed.action} {deed.resource}" + (" !" if deed.unbounded else "") for deed in found] == expected
