@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from govflow.planning.arguments import Arguments
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from govflow.planning.machine import Machine
 
 _OPENERS: Final = frozenset({"builtins.open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"})
+_KEEPING: Final = frozenset({"contextlib.closing", "contextlib.aclosing", "contextlib.nullcontext"})
 _CONTENT: Final = frozenset({"read", "readlines", "readline"})
 _MOST_CHOICES: Final = 8
 _STATEMENTS: Final = ("sqlalchemy", "sqlmodel")  # where statements are made, not texts of them
@@ -47,6 +49,8 @@ def after_function(machine: Machine, dotted: str, given: Arguments, node: ast.AS
         node: the call.
         result: what the call gives to planning.
     """
+    if dotted in _KEEPING:
+        return _kept(given.first(), result)
     text = FUNCTIONS.get(dotted)
     if text is not None:
         return _as_whole(text(given, given.deps()), result)
@@ -98,6 +102,20 @@ def _as_whole(text: Value, result: Value) -> Value:
     if isinstance(text, Data):
         text.whole = result.whole
     return text
+
+
+def _kept(first: Value | None, result: Value) -> Value:
+    """What a context manager gives that only stands around an object."""
+    if not isinstance(first, Object) or type(result) is not Data or result.origin is Origin.HIDDEN:
+        return result
+    return replace(
+        first,
+        deps=result.deps,
+        origin=result.origin,
+        reason=result.reason,
+        direct=result.direct,
+        whole=result.whole,
+    )
 
 
 def _opened(file: Value, result: Data) -> Data:
