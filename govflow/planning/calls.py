@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from govflow.ir.models import StepKind
+from govflow.ir.models import EdgeKind, StepKind
 from govflow.planning.arguments import Arguments, fill_parameters, literals, names_given, signature_of
 from govflow.planning.containers import call_container_method
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import tells_more, with_deps
 from govflow.planning.effects.handed import note_handed_over
+from govflow.planning.effects.objects import as_object
 from govflow.planning.effects.received import elements_too, received
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.hollow import note_hollow
@@ -65,6 +66,7 @@ _DEEPEST = 40  # helpers inside helpers
 _DEEPEST_AGAIN = 6  # where a body that calls itself is read once more
 _MOST_INLINED = 60_000
 _MOST_INLINED_AT_IMPORT = 3_000
+_MOST_UNRESOLVED = 64
 _HOLDING = ("contextvars.", "queue.", "weakref.")  # what they give is what they were given
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 UNRESOLVED = "unresolved"
@@ -168,13 +170,14 @@ def run(
         if machine.frame.qualname == "":
             machine.report(node)("runs-at-import", f"the {kind} {callee} is called when its module is imported")
         return Data()
+    gave: Value | None = None
     if is_task and place.draft is not None:
         body_given = elements_too(passed) if mapped else passed
         if runnable.receiver is not None:
             body_given = body_given.before(runnable.receiver)
         machine.optional += 1  # a cached result never calls the body
         if isinstance(runnable.fn, Function):
-            inline(machine, runnable.fn, body_given, node, place=place)
+            gave = inline(machine, runnable.fn, body_given, node, place=place)
         else:
             only_deeds(machine, runnable.fn, body_given, node, place.draft.deeds)
         machine.optional -= 1
@@ -182,7 +185,20 @@ def run(
         machine.recorder.hooked[runnable] = None
     number = place.draft.number if place.draft is not None else 0
     made = frozenset((number,))
-    return Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made, whole=True)
+    result = Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made, whole=True)
+    return _as_given(result, gave) if how == "__call__" and not handed_over else result
+
+
+def _as_given(result: Data, gave: Value | None) -> Data:
+    """The result of a task that was called, as an object of the class that its body gives."""
+    match gave:
+        case Object(kind=kind) if kind:
+            return as_object(
+                result, kind=kind, made=gave.made, provider=gave.provider, dialect=gave.dialect, given=gave.given
+            )
+        case Instance(cls=cls):
+            return replace(as_object(result, made=cls.qualname), cls=cls)
+    return result
 
 
 def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> dict[str, Deps]:
@@ -264,10 +280,11 @@ def inline(
     running = machine.active.get(key)
     if running is not None:
         running.recursed = True
+        machine.inlined += 1  # a body of many calls of itself counts, as often as it is come to
         running.inner.append(given)
         if own is not None:
             running.again.append(own)
-        return Data(given.deps() | frozenset(_numbers_below(running.place)))
+        return Data(given.deps() | _numbers_below(running))
     recorder = machine.recorder
     recording = recorder is not None and machine.frame.place is not None
     quiet = machine.quiet if recording else machine.quiet_at_import
@@ -281,7 +298,7 @@ def inline(
         return with_deps(echo.result, given.deps(), whole=is_whole(*given.values()))
     if _is_too_much(machine, recording=recording):
         reason = f"helpers are nested too deeply to follow at {function.qualname}"
-        return unresolved(machine, node, reason, given) if recording else Data(NO_DEPS, Origin.HIDDEN, reason)
+        return unresolved(machine, node, reason, given, most=1) if recording else Data(NO_DEPS, Origin.HIDDEN, reason)
     touched = recorder.touched if recorder is not None else 0
     frame = Frame(function.module, function.qualname, Scope(function.scope), None)
     if machine.frame.place is not None:
@@ -360,8 +377,13 @@ def _read_again(machine: Machine, function: Function, frame: Frame, bound: dict[
     return result
 
 
-def _numbers_below(place: Place | None) -> list[int]:
-    return [] if place is None else [draft.number for draft in place.drafts()]
+def _numbers_below(frame: Frame) -> Deps:
+    """Steps below the place of a function that is being read; the machine adds those that it finds from here on."""
+    if frame.place is None:
+        return NO_DEPS
+    if frame.below is None:
+        frame.below = {draft.number for draft in frame.place.drafts()}
+    return frozenset(frame.below)
 
 
 # objects
@@ -543,8 +565,29 @@ def _call_unknown(machine: Machine, name: str, given: Arguments, node: ast.AST, 
     return Data(deps | given.deps(), Origin.EXTERNAL)
 
 
-def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments) -> Value:
-    """Record a call that could run a task and cannot be read."""
+def unresolved(
+    machine: Machine, node: ast.AST, reason: str, given: Arguments, *, most: int = _MOST_UNRESOLVED
+) -> Value:
+    """Record a call that could run a task and cannot be read.
+
+    Args:
+        machine: the reading.
+        node: the call.
+        reason: why it cannot be read.
+        given: its arguments.
+        most: steps of this very call, by the ways on which it is come to; on further ways it is the last of them.
+    """
+    waited = given.keywords.get("wait_for")
+    order = NO_DEPS if waited is None else deps_of(waited)
+    known = machine.unresolved.setdefault((id(node), reason), {})
+    if len(known) >= most and machine.recorder is not None:
+        draft = list(known.values())[-1]
+        if draft.number in machine.recorder.drafts:
+            draft.many = True
+            machine.recorder.touched += 1
+            machine.recorder.connect(given.deps(), draft.number, EdgeKind.DATA)
+            machine.recorder.connect(order, draft.number, EdgeKind.ORDER)
+            return Data(frozenset((draft.number,)) | given.deps(), Origin.STEP)
     place = machine.record(
         node,
         StepKind.UNRESOLVED,
@@ -553,11 +596,13 @@ def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments) -
         ("task:execute", "python", f"task://{machine.frame.module.stem}/{UNRESOLVED}"),
         lambda: digest(["unresolved", reason]),
         data=given.deps(),
-        order=deps_of(given.keywords["wait_for"]) if "wait_for" in given.keywords else NO_DEPS,
+        order=order,
         reason=reason,
     )
-    deps = frozenset((place.draft.number,)) if place is not None and place.draft is not None else NO_DEPS
-    return Data(deps | given.deps(), Origin.STEP)
+    if place is None or place.draft is None:
+        return Data(given.deps(), Origin.STEP)
+    known[place.draft.number] = place.draft
+    return Data(frozenset((place.draft.number,)) | given.deps(), Origin.STEP)
 
 
 def escape(

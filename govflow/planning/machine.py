@@ -72,6 +72,7 @@ class Frame:
     recursed: bool = False
     deeds: Deeds = field(default_factory=Deeds)  # what it does to the world
     again: list[Deeds] = field(default_factory=list)  # of steps that call it while it is read
+    below: set[int] | None = None  # steps below its place, once a call of itself has asked for them
     inner: list[Arguments] = field(default_factory=list)  # what calls of itself inside it give
 
 
@@ -116,6 +117,7 @@ class Machine:
         self.recorder: Recorder | None = None
         self.frame: Frame = None  # type: ignore[assignment] # set by reading()
         self.scope: Scope = None  # type: ignore[assignment] # set by reading()
+        self.unresolved: dict[tuple[int, str], dict[int, Draft]] = {}  # by call and reason, by number
         self.at: ast.AST = ast.Pass()  # what is being read, where a special method is called
         self.many = 0
         self.optional = 0
@@ -406,6 +408,9 @@ class Machine:
             draft.closed = dict(closed or {})
             place.draft = draft
             self.recorder.drafts[draft.number] = draft
+            for frame in self.active.values():
+                if frame.below is not None:
+                    frame.below.add(draft.number)
         draft.close(closed or {})
         draft.meet(many=is_many, optional=is_optional, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))

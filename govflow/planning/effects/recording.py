@@ -157,7 +157,8 @@ def _after_text_method(
 
 
 def _unseen_method(machine: Machine, receiver: Object | None, name: str) -> None:
-    if is_harmless_method(name) or (receiver is not None and receiver.tame):
+    made_outside = receiver is not None and bool(receiver.kind or "()" in receiver.made)
+    if is_harmless_method(name, outside=made_outside) or (receiver is not None and receiver.tame):
         return
     if receiver is not None and receiver.kind:
         shown_name = f"{receiver.kind}.{name}"

@@ -42,13 +42,22 @@ _OF_FUTURES: Final = frozenset(
     | {"is_cancelled", "is_scheduled", "get_state_details", "isoformat", "total_seconds", "model_dump", "model_copy"}
     | {"model_dump_json", "model_validate", "dict", "json"}
 )
+# What lists and dicts have, and clients of services too: of an object that outside code made it may be anything.
+_OF_BOTH: Final = frozenset({"remove", "update", "clear", "insert", "replace", "pop"})
 HARMLESS_METHODS: Final = _LOGGING | _OF_PLAIN_VALUES | _OF_HANDLES | _OF_FUTURES
 _QUIET_ENDS: Final = ("Error", "Exception", "Warning", "Interrupt", "Exit")
 _ENGINE: Final = ("prefect.", "govflow.")
 
 
-def is_harmless_method(name: str) -> bool:
-    """Whether a method of that name, on something unknown, is taken to be one of a plain value."""
+def is_harmless_method(name: str, *, outside: bool = False) -> bool:
+    """Whether a method of that name, on something unknown, is taken to be one of a plain value.
+
+    Args:
+        name: of the method.
+        outside: it is known that outside code made the object.
+    """
+    if outside and name in _OF_BOTH:
+        return False
     return name in HARMLESS_METHODS or (name.startswith("__") and name.endswith("__"))
 
 
