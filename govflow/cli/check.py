@@ -57,6 +57,11 @@ def check(
     if base is not None and not base.strip():
         # An unset variable of a CI job; without a base, what a branch changes together with its lock would not be told.
         raise RequestError("--base is empty.", mend="Name a git revision, as in: --base origin/main")
+    if base is not None and ".." in base:
+        mend = (
+            f"Name the revision alone: --base {base.partition('..')[0] or 'HEAD'}; its range begins where HEAD left it."
+        )
+        raise RequestError(f"--base takes one revision, and {base} is a range.", mend=mend)
     if write_baseline and baseline is None:
         raise RequestError("--write-baseline needs --baseline FILE.", mend="govflow check PATH --baseline FILE …")
     accepted = read_baseline(baseline) if baseline is not None and not write_baseline else None

@@ -62,7 +62,7 @@ def exit_code(found: Comparison, detailed: bool) -> int:
 def _compared(workspace: Workspace, words: list[str]) -> Comparison:
     from govflow.errors import RequestError
     from govflow.services.lock_file import read_lock
-    from govflow.services.sides import diff_files, diff_lock, diff_revisions, read_tree
+    from govflow.services.sides import diff_files, diff_lock, diff_revisions, is_revision, read_tree
 
     if words and ".." in words[0] and not Path(words[0]).exists():
         return diff_revisions(workspace, words[0], words[1:] or ["."])
@@ -70,4 +70,10 @@ def _compared(workspace: Workspace, words: list[str]) -> Comparison:
         return diff_files(workspace, Path(words[0]), Path(words[1]))
     if not words:
         raise RequestError("PATH is missing.", mend="Name a file or folder, as in: govflow diff flows/")
+    if len(words) > 1 and not Path(words[0]).exists() and is_revision(words[0]):
+        shown = " ".join([f"{words[0]}..", *words[1:]])
+        raise RequestError(
+            f"{words[0]} is a git revision and no path.",
+            mend=f"Write it with two dots, to compare it with the working tree: govflow diff {shown}",
+        )
     return diff_lock(workspace, read_tree(workspace, words), read_lock(workspace.settings.lock))

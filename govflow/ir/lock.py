@@ -102,7 +102,7 @@ def load_lock(text: str, where: str) -> Lock:
             that is not the hash of its plan. The message names the file, the field and the mend.
     """
     try:
-        raw = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        raw = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise LockError(f"{where}: not a lock file: {error}", mend=_REWRITE) from None
     if not isinstance(raw, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from govflow.errors import PolicyError
@@ -151,14 +152,20 @@ def diff_sides(workspace: Workspace, before: Side, after: Side) -> Comparison:
     was = match_flows(before.plans, after.plans)
     taken = set(was.values())
     # A flow is not gone when its file could not be read.
-    unread = {name for finding in (*before.unread, *after.unread) for name in (finding.flow, finding.file)}
+    unread = {finding.flow for finding in (*before.unread, *after.unread)}
     names = sorted({*after.plans, *(name for name in before.plans if name not in taken)})
     flows = [
         _compare(workspace, name, was.get(name), before, after)
         for name in names
-        if (name in before.plans and name in after.plans) or unread.isdisjoint((name, name.rpartition(":")[0]))
+        if (name in before.plans and name in after.plans) or unread.isdisjoint(_places(name))
     ]
     return Comparison(tuple(flows), (*before.unread, *after.unread))
+
+
+def _places(name: str) -> tuple[str, ...]:
+    """A flow, its file, and the folders that this lies in."""
+    file = PurePosixPath(name.rpartition(":")[0])
+    return name, str(file), *map(str, file.parents)
 
 
 def diff_plans(

@@ -13,6 +13,7 @@ from typing import Final
 
 _OTHERS: Final = frozenset({"node_modules", "site-packages"})  # code that somebody else wrote
 _CACHES: Final = frozenset({"__pycache__"})  # nothing that anybody would miss
+NO_FILE: Final = "no regular file"
 _MARK: Final = b"flow"  # a file without this word defines no flow
 
 
@@ -45,11 +46,6 @@ def find_files(path: Path) -> FoundFiles:
     return found
 
 
-def python_files(path: Path) -> Iterator[Path]:
-    """The files of :func:`find_files` alone."""
-    yield from find_files(path).files
-
-
 def belongs(path: str) -> bool:
     """Whether a file is looked at, by the folders of its path: none is hidden, a cache, or somebody else's packages."""
     folders = path.split("/")[:-1]
@@ -77,6 +73,8 @@ def _why_not(folder: str, name: str) -> str:
         return "installed packages"
     if os.path.exists(os.path.join(folder, name, "pyvenv.cfg")):
         return "virtual environment"
+    if os.path.isfile(os.path.join(folder, name, ".git")):
+        return "submodule"  # or a second checkout: files that no revision of this repository holds
     return ""
 
 
@@ -85,7 +83,7 @@ def _look_at(found: FoundFiles, file: Path) -> None:
         found.passed_over.append((file, "link"))
         return
     if not file.is_file():
-        found.passed_over.append((file, "no regular file"))
+        found.passed_over.append((file, NO_FILE))
         return
     found.looked_at += 1
     if _mentions_flow(file):

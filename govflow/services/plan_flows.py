@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from govflow.ir.models import Plan, Step
 from govflow.ir.vocabulary import Vocabulary
 from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.planner import Reader
-from govflow.services.find_files import python_files
+from govflow.services.find_files import NO_FILE, FoundFiles, find_files
 from govflow.sources import WorkingTree, find_root
 
 
@@ -35,10 +35,11 @@ class FlowPlan:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file of a folder that could not be read, and why."""
+    """A file or folder that could not be read, or one flow of which no plan can be used, and why."""
 
     file: str  # relative to the base
     error: GovflowError
+    flow: str | None = None  # where the rest of the file could be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,14 @@ class Reading:
     unread: tuple[Unread, ...] = ()
 
 
-def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary, catalogue: Catalogue | None = None) -> Reading:
+def read_flows(
+    words: Sequence[str],
+    base: Path,
+    vocabulary: Vocabulary,
+    catalogue: Catalogue | None = None,
+    *,
+    every: bool = False,
+) -> Reading:
     """Read the plan of every flow that ``words`` name.
 
     Args:
@@ -66,6 +74,8 @@ def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary, catalog
         base: the folder that names are relative to.
         vocabulary: what actions and providers there are.
         catalogue: what calls do; by default what ships.
+        every: nothing may be left out silently: pipes, closed folders, and flows with a word that nobody registered
+            are among what could not be read.
 
     Raises:
         SourceError: a path is not there, or a file that was named cannot be read.
@@ -77,7 +87,10 @@ def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary, catalog
     unread: list[Unread] = []
     readers = Readers(catalogue)
     for target in targets:
-        for file in python_files(target.path):
+        searched = find_files(target.path)
+        if every:
+            unread += _closed(searched, base)
+        for file in searched.files:
             try:
                 found = readers.flows(file, base, target.function)
             except SourceError as error:
@@ -86,14 +99,39 @@ def read_flows(words: Sequence[str], base: Path, vocabulary: Vocabulary, catalog
                 unread.append(Unread(name_of(file, base), error))
                 continue
             for flow in found:
-                check_words(flow, vocabulary)
-                flows[flow.name] = flow
+                try:
+                    check_words(flow, vocabulary)
+                except VocabularyError as error:
+                    if not every:
+                        raise
+                    unread.append(Unread(name_of(file, base), error, flow.name))
+                else:
+                    flows[flow.name] = flow
     if not flows and not unread:
         raise FlowNotFound(
             f"There is no flow in {', '.join(str(target.path) for target in targets)}.",
             mend="A flow is a function decorated with @flow from govflow.prefect or prefect.",
         )
     return Reading(targets, tuple(sorted(flows.values(), key=lambda flow: flow.name)), tuple(unread))
+
+
+def _closed(searched: FoundFiles, base: Path) -> Iterator[Unread]:
+    """What could not be looked into, though it has the name of a Python file or is a folder."""
+    for path, why in searched.passed_over:
+        if why == NO_FILE:
+            yield _unread(path, base, "it is not a regular file")
+    for path, error in searched.unreadable:
+        yield _unread(path, base, error.strerror or str(error))
+
+
+def _unread(path: Path, base: Path, why: str) -> Unread:
+    name = name_of(path, base)
+    error = SourceError(
+        f"{name} cannot be read: {why}",
+        mend="Let this user read it, or leave it out of what is read.",
+        details={"file": name},
+    )
+    return Unread(name, error)
 
 
 def parse_target(word: str) -> Target:
@@ -217,7 +255,8 @@ def check_words(flow: FlowPlan, vocabulary: Vocabulary) -> None:
         sites = next((step.sites for step in flow.plan.steps if step.step_id == step_id), ())
         file = flow.name.rpartition(":")[0]
         place = f"{file}:{sites[0].line}" if sites else file
-        raise VocabularyError(f"{place}: {error.message}", mend=error.mend, details=error.details) from None
+        details = {**error.details, **({"line": sites[0].line} if sites else {})}
+        raise VocabularyError(f"{place}: {error.message}", mend=error.mend, details=details) from None
 
 
 def _entries(folder: Path) -> list[Path]:

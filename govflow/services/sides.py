@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from govflow.errors import CanonicalError, FlowNotFound, GovflowError, SourceError
@@ -29,11 +29,11 @@ def read_tree(workspace: Workspace, words: Sequence[str]) -> Reading:
     """The flows of the working tree. A file that cannot be read is in the reading, even where it was named itself.
 
     Raises:
-        InputError: a path is not there, a flow is not there, or a plan has a word that nobody registered.
+        InputError: a path is not there, or a flow is not there.
     """
     base = lock_folder(workspace)
     try:
-        return read_flows(words, base, workspace.vocabulary, workspace.catalogue)
+        return read_flows(words, base, workspace.vocabulary, workspace.catalogue, every=True)
     except SourceError as error:
         targets = tuple(parse_target(word) for word in words)
         if len(words) > 1:
@@ -87,7 +87,11 @@ def _hashed(plans: Mapping[str, Plan], unread: list[CheckFinding], where: str = 
 
 def unreadable(unread: Iterable[Unread]) -> list[CheckFinding]:
     """The findings of files that could not be read."""
-    return [unreadable_file(one.file, one.error) for one in unread]
+    return [
+        found if one.flow is None else replace(found, flow=one.flow, key=f"{one.error.code} {one.flow}")
+        for one in unread
+        for found in [unreadable_file(one.file, one.error)]
+    ]
 
 
 def unreadable_file(file: str, error: GovflowError, where: str = "") -> CheckFinding:
@@ -119,7 +123,8 @@ def covers(workspace: Workspace, reading: Reading, name: str) -> bool:
     """Whether a flow of that name would be among those read, if it were there."""
     path, _, function = name.rpartition(":")
     place = Path(os.path.abspath(lock_folder(workspace) / path))
-    if any(unread.file == path for unread in reading.unread):
+    places = {path, *map(str, PurePosixPath(path).parents)}
+    if any(one.file in places and one.flow in (None, name) for one in reading.unread):
         return False  # it may well be there
     for target in reading.targets:
         root = Path(os.path.abspath(target.path))
@@ -190,6 +195,15 @@ def diff_revisions(workspace: Workspace, span: str, words: Sequence[str]) -> Com
         new = side_of_revision(workspace, revision, words)
         _refuse_unknown(word for word in missing if not _is_in(revision, word))
     return diff_sides(workspace, old, new)
+
+
+def is_revision(word: str) -> bool:
+    """Whether the repository of the working directory has a revision of that name."""
+    try:
+        with Revision(top_of(Path.cwd()), word):
+            return True
+    except SourceError:
+        return False
 
 
 def diff_files(workspace: Workspace, before: Path, after: Path) -> Comparison:

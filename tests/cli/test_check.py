@@ -97,7 +97,7 @@ def test_the_base_is_where_the_branch_began(history: Path, run: Run) -> None:
     git(history, "commit", "-qam", "main went on")
     git(history, "checkout", "-q", "change")
     out = run("check", "flows", "--base", "main").out
-    assert "flows/other.py:weekly: added" in out
+    assert "flows/other.py:weekly: error[GF101" in out
     assert "flows/etl.py:nightly" not in out, "what happened on main is not this branch's"
 
 
@@ -365,3 +365,91 @@ def test_a_rule_that_is_not_there_names_what_is_near(run: Run, word: str, near: 
     result = run("explain", word)
     assert result.code == 2
     assert "Did you mean" in result.err and near in result.err
+
+
+OTHER = "from govflow.prefect import flow, task\n\n\n@task\ndef ok(): ...\n\n\n@flow\ndef other() -> None:\n    ok()\n"
+
+
+@pytest.mark.parametrize(("old", "new"), [("data:delete", "data:delet"), ('"duckdb"', '"dukdb"')])
+def test_an_unknown_word_is_a_finding_of_its_flow_and_hides_no_other(
+    history: Path, run: Run, old: str, new: str
+) -> None:
+    (history / "flows" / "etl.py").write_text(FLOW.replace(old, new))
+    (history / "flows" / "other.py").write_text(OTHER)
+    for base in ((), ("--base", "main")):
+        result = run("check", "flows", *base, "--format", "json")
+        assert result.code == 1
+        (found,) = [one for one in result.json["findings"] if one["code"] == "GF303"]
+        assert (found["flow"], found["file"], found["level"]) == ("flows/etl.py:nightly", "flows/etl.py", "error")
+        assert isinstance(found["line"], int)
+        assert new.strip('"') in found["message"]
+        assert "Did you mean" in found["mend"]
+        assert [one["name"] for one in result.json["flows"]] == ["flows/other.py:other"]
+        assert "GF103" not in {one["code"] for one in result.json["findings"]}, "it is not gone"
+
+
+def test_an_unknown_word_leaves_the_other_flows_of_the_file(history: Path, run: Run) -> None:
+    more = "\n\n@flow\ndef other() -> None:\n    ...\n"
+    (history / "flows" / "etl.py").write_text(FLOW.replace("data:delete", "data:delet") + more)
+    result = run("check", "flows", "--format", "json")
+    assert [one["name"] for one in result.json["flows"]] == ["flows/etl.py:other"]
+    assert {one["code"] for one in result.json["findings"]} >= {"GF101", "GF303"}
+
+
+def test_a_pipe_among_the_files_is_not_clean(history: Path, run: Run) -> None:
+    os.mkfifo(history / "flows" / "pipe.py")
+    assert codes(run).count("GF303") == 1
+    for words in (["flows"], ["main..", "flows"]):
+        result = run("diff", *words)
+        assert result.code == 1
+        assert "flows/pipe.py: not compared" in result.out
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to this user")
+def test_a_closed_folder_is_not_clean_and_its_flows_are_not_gone(history: Path, run: Run) -> None:
+    (history / "flows").chmod(0)
+    try:
+        assert codes(run) == codes(run, "--base", "main") == ["GF303"]
+    finally:
+        (history / "flows").chmod(0o755)
+
+
+def test_drift_that_is_the_change_is_told_once(history: Path, run: Run) -> None:
+    (history / "flows" / "etl.py").write_text(SECRET.replace("data:delete", "data:write"))
+    text = run("check", "flows", "--base", "main").out
+    assert "GF102" in text
+    assert text.count("~ nightly/purge#1") == 1
+    assert "flows/etl.py:nightly: changed" not in text
+    assert run("lock", "flows").code == 0
+    assert "flows/etl.py:nightly: changed" in run("check", "flows", "--base", "main").out, "no drift tells it now"
+
+
+def test_flows_of_a_submodule_are_not_new_for_ever(history: Path, run: Run) -> None:
+    sub = history / "flows" / "sub"
+    sub.mkdir()
+    (sub / ".git").write_text("gitdir: ../../.git/modules/sub\n")
+    (sub / "other.py").write_text(OTHER)
+    assert codes(run, "--base", "main") == []
+    assert run("diff", "main..", "flows").code == 0
+    assert "submodule flows/sub" in run("scan", ".").out
+
+
+@pytest.mark.parametrize("span", ["main..HEAD", "main...HEAD", "main.."])
+def test_a_base_is_one_revision(history: Path, run: Run, span: str) -> None:
+    result = run("check", "flows", "--base", span)
+    assert result.code == 2
+    assert "--base takes one revision" in result.err
+    assert "--base main" in result.err
+
+
+def test_a_diff_says_how_a_revision_is_written(history: Path, run: Run) -> None:
+    result = run("diff", "main", "flows")
+    assert result.code == 2
+    assert "govflow diff main.. flows" in result.err
+    assert "no such file or folder" in run("diff", "nowhere", "flows").err
+
+
+def test_a_lock_file_with_a_byte_order_mark_is_read(history: Path, run: Run) -> None:
+    lock = history / "govflow.lock"
+    lock.write_bytes(b"\xef\xbb\xbf" + lock.read_bytes())
+    assert codes(run) == codes(run, "--base", "main") == []

@@ -445,7 +445,7 @@ def test_a_malformed_policy_is_refused(repo: Path, run: Run, text: str, field: s
 def test_an_unknown_action_or_provider_is_refused(repo: Path, run: Run, old: str, new: str) -> None:
     (repo / "flows" / "etl.py").write_text(FLOW.replace(old, new))
     before = files(repo.parent)
-    for command in ("plan", "lock", "check"):
+    for command in ("plan", "lock"):
         result = run(command, "flows")
         assert result.code == 2
         assert re.search(r"error\[vocabulary\]: flows/etl\.py:\d+: step nightly/", result.err)

@@ -71,4 +71,7 @@ def _changes(report: CheckReport) -> list[str]:
     """What changed since the base, where that is not what the findings of drift have shown."""
     if report.locked:
         return []
-    return [flow_diff_text(change).rstrip("\n") for change in report.changes if change]
+    told = {finding.flow for finding in report.findings if finding.code in DRIFT}
+    shown = {flow_diff_text(change) for change in report.drift if change.name in told}
+    changes = [flow_diff_text(change) for change in report.changes if change]
+    return [change.rstrip("\n") for change in changes if change not in shown]
