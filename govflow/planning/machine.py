@@ -273,6 +273,8 @@ class Machine:
 
     def resolve(self, value: Value) -> Value:
         """Follow imports to what they name, those among the options of a choice too."""
+        if type(value) not in (Imported, Choice):  # asked for every name: most are neither
+            return value
         if isinstance(value, Imported):
             return self._follow(value, set())
         if isinstance(value, Choice) and any(isinstance(option, Imported) for option in value.options):

@@ -48,7 +48,8 @@ class ModuleGraph:
         self._tree = tree
         self._texts: dict[str, str | None] = {}
         self._modules: dict[str, SourceModule | SourceError] = {}
-        self._found: dict[tuple[str, int, str], ModuleRef | None] = {}
+        self._found: dict[tuple[str, int, str], ModuleRef | None] = {}  # by file
+        self._found_from: dict[tuple[str, int, str], ModuleRef | None] = {}  # by folder
         # Of nodes of these modules, whoever reads them first.
         self.normals: NodeMemo[Normal] = NodeMemo()
         self.annotations: NodeMemo[tuple[str, ...]] = NodeMemo()  # dotted names that one reads
@@ -144,7 +145,10 @@ class ModuleGraph:
         """
         key = importer, level, dotted
         if key not in self._found:
-            self._found[key] = self._find(posixpath.dirname(importer), level, dotted)
+            place = posixpath.dirname(importer), level, dotted
+            if place not in self._found_from:
+                self._found_from[place] = self._find(*place)
+            self._found[key] = self._found_from[place]
         return self._found[key]
 
     def _find(self, folder: str, level: int, dotted: str) -> ModuleRef | None:

@@ -41,6 +41,7 @@ _PLAIN = frozenset(
     | {ast.If, ast.IfExp, ast.List, ast.Raise, ast.Return, ast.Subscript, ast.Tuple, ast.UnaryOp, ast.With, ast.keyword}
 )
 """Most nodes: written field by field. Asking for each kind in turn would be most of the work."""
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, check_circular=False)
 _NODE_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 _FORM_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
@@ -69,8 +70,7 @@ def normalise(node: ast.AST) -> Normal:
 
 def digest(form: Form) -> str:
     """``sha256:`` digest of a form's JSON: sorted keys, no spaces, ASCII."""
-    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
+    return "sha256:" + hashlib.sha256(_JSON.encode(form).encode("ascii")).hexdigest()
 
 
 def local_names(node: FunctionNode) -> frozenset[str]:
@@ -111,7 +111,7 @@ def is_generator(node: FunctionNode) -> bool:
     """Whether calling the function gives a generator."""
     if isinstance(node, ast.Lambda):
         return False
-    return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in _own_nodes(node.body))
+    return any(type(child) in (ast.Yield, ast.YieldFrom) for child in _own_nodes(node.body))
 
 
 def is_text(node: ast.AST) -> bool:
