@@ -118,7 +118,9 @@ class Reading:
         except SourceError as error:
             text, why = None, error.message
         else:
-            why = f"{name} is opened and is not a file of the repository"
+            scheme, remote, _ = name.partition("://")
+            shown = f"{scheme}://…" if remote else name  # an address may hold a password or a token
+            why = f"{shown} is opened and is not a file of the repository"
         if text is None:
             self._machine.find("file-not-read", f"{why}: what it holds is no part of the plan", module.path, line)
             return ["file", name]

@@ -314,7 +314,7 @@ def _outcome(flows: Sequence[tuple[str, Plan]], ground: Ground) -> Iterator[tupl
 def _heading(scan: Scan, outcome: Sequence[tuple[str, int]]) -> Iterator[str]:
     paths = plain(" ".join(str(target.path) for target in scan.targets), 200)
     steps = sum(number for _, number in outcome)
-    yield f"A policy to start from, suggested by govflow {__version__} for {paths}."
+    yield f"A policy to start from, suggested by govflow {__version__} for: {paths}"
     yield ""
     where = plain(scan.workspace.ground.environment)
     yield f"Of the {steps} {_plural('step', steps)} that were found, as in environment {where}:"

@@ -246,3 +246,9 @@ def test_a_star_import_from_outside_is_part_of_what_may_bring_a_name() -> None:
     imports += ["from EVIL import *\nfrom SAFE import *\n", "from near import *\nfrom SAFE import *\n"]
     files = {"near.py": "def go():\n    return 1\n"}
     assert len({plan_hash(planned(text + body, files, "")) for text in imports}) == len(imports)
+
+
+def test_an_address_that_is_opened_is_not_repeated_in_a_finding() -> None:
+    body = "@task\ndef t():\n    return open('s3://key:canary@bucket/x')\n@flow\ndef f():\n    return t()\n"
+    (finding,) = planned(body, NO_FILES, "").findings
+    assert finding.code == "file-not-read" and "s3://…" in finding.message and "canary" not in finding.message
