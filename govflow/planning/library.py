@@ -8,7 +8,7 @@ from collections.abc import Callable
 from govflow.ir.models import StepKind
 from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
-from govflow.planning.calls import call, entered_with, escape, hand_over, left_with, unresolved
+from govflow.planning.calls import call, entered_with, escape, hand_over, left_with
 from govflow.planning.inheritance import super_of
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
@@ -16,6 +16,7 @@ from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
 from govflow.planning.runnables import make_runnable
 from govflow.planning.special import builtin_called
+from govflow.planning.unresolved import unresolved
 from govflow.planning.values import (
     NO_DEPS,
     Choice,
