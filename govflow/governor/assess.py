@@ -95,42 +95,18 @@ def judge(
     where = f"step {step.step_id}"
     known = bound is not None or all(name in values for name in placeholders(step.resource))
     resource = fill(step.resource, values, where) if known else step.resource
-    deeds = _deeds(step, resource)
-    counts = [_records(step, deed, values, fan_out) for deed in deeds]
-    verdicts = [
-        ground.tiers.judge(
-            TierFacts(
-                action=deed.action,
-                provider=deed.provider,
-                resource=deed.resource,
-                name=step.callee,
-                environment=ground.environment,
-                records=records,
-                declared=step.tier,
-                unbounded=deed.unbounded,
-                attributes=values,
-            )
-        )
-        for deed, records in zip(deeds, counts, strict=True)
-    ]
-    tier = max(verdict.tier for verdict in verdicts)
-    worst: StepAssessment | None = None
-    for deed, records in zip(deeds, counts, strict=True):
+    deeds = [(deed, _records(step, deed, values, fan_out)) for deed in _deeds(step, resource)]
+    verdicts = [_tier(step, deed, records, values, ground) for deed, records in deeds]
+    tier, findings = max(verdict.tier for verdict in verdicts), _findings(verdicts)
+    selectors = requester.selectors() | {f"tenant:{ground.tenant}"}
+    judged = []
+    for deed, records in deeds:
         # The tier is the step's: a rule that reads it sees the same for each thing that the step does.
         attributes = _attributes(step, plan, ground, requester, tier, records, values)
-        decision = ground.engine.decide(
-            PolicyRequest(
-                selectors=requester.selectors() | {f"tenant:{ground.tenant}"},
-                action=deed.action,
-                provider=deed.provider,
-                resource=deed.resource,
-                attributes=attributes,
-            )
-        )
-        if worst is None or _SEVERITY[decision.verdict] > _SEVERITY[worst.verdict]:
-            worst = StepAssessment(step, tier, _findings(verdicts), decision, *deed[:3], records, attributes)
-    assert worst is not None
-    return worst
+        asked = PolicyRequest(selectors, deed.action, deed.provider, deed.resource, attributes)
+        decision = ground.engine.decide(asked)
+        judged.append(StepAssessment(step, tier, findings, decision, *deed[:3], records, attributes))
+    return max(judged, key=lambda one: _SEVERITY[one.verdict])  # the first of the strictest
 
 
 class _Deed(NamedTuple):
@@ -153,6 +129,22 @@ def _deeds(step: Step, resource: str) -> list[_Deed]:
     found = [_Deed(item.action, item.provider, item.resource, item.unbounded) for item in step.effects]
     told = any(deed[:3] == own[:3] for deed in found)
     return list(dict.fromkeys(found if told else [own, *found]))
+
+
+def _tier(step: Step, deed: _Deed, records: int | None, values: Mapping[str, Any], ground: Ground) -> TierVerdict:
+    return ground.tiers.judge(
+        TierFacts(
+            action=deed.action,
+            provider=deed.provider,
+            resource=deed.resource,
+            name=step.callee,
+            environment=ground.environment,
+            records=records,
+            declared=step.tier,
+            unbounded=deed.unbounded,
+            attributes=values,
+        )
+    )
 
 
 def _findings(verdicts: Sequence[TierVerdict]) -> tuple[TierFinding, ...]:

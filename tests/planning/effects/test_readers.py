@@ -56,7 +56,7 @@ def test_secret_path_of_a_chat_hook_is_not_shown() -> None:
         ("Path('a').joinpath('b.txt').read_text()", ["file:read filesystem file://a/b.txt"]),
         ("(Path(__file__).parent / 'out.txt').write_text('')", ["file:write filesystem file://out.txt"]),
         ("os.remove(os.path.join('a', 'b'))", ["file:delete filesystem file://a/b"]),
-        ("shutil.rmtree('/tmp/x')", ["file:delete filesystem file:///tmp/x"]),
+        ("shutil.rmtree('/data/x')", ["file:delete filesystem file:///data/x"]),
         ("(Path.home() / 'a' / x).unlink()", ["file:delete filesystem file://{?}/a/{?}"]),
         ("p = Path(x)\nif p.exists():\n    p.unlink()", ["file:delete filesystem file://{?}"]),
         ("with Path('a').open('w') as f:\n    f.write('')", ["file:write filesystem file://a"]),
@@ -72,7 +72,7 @@ def test_file_is_read_written_or_deleted(body: str, expected: list[str]) -> None
     [
         ("subprocess.run(['ls', '-l'])", ["file:read filesystem process://ls"]),
         ("subprocess.run(['rm', '-rf', x])", ["file:delete filesystem process://rm"]),
-        ("subprocess.check_call('rm -rf /tmp/x', shell=True)", ["file:delete filesystem process://rm"]),
+        ("subprocess.check_call('rm -rf /data/x', shell=True)", ["file:delete filesystem process://rm"]),
         ("subprocess.run(['/usr/bin/thing', 'secret'])", ["process:execute shell process://thing"]),
         ("subprocess.run([x, 'a'])", ["process:execute shell process://{?}"]),
         ("subprocess.run(x)", ["process:execute shell process://{?}"]),
