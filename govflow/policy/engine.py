@@ -45,7 +45,7 @@ class _Compiled:
     conditions: tuple[Predicate, ...]
     alone: Decision  # the decision when only this rule matched
 
-    def matches(self, request: PolicyRequest, resource: str) -> bool:
+    def matches(self, request: PolicyRequest, resource: str, *, holes: bool) -> bool:
         """Whether subject, resource and all conditions match; the action has been checked.
 
         A condition that is not met rules the rule out, whatever the others would say, so the order of conditions
@@ -53,7 +53,7 @@ class _Compiled:
         """
         if self.subjects is not None and self.subjects.isdisjoint(request.selectors):
             return False
-        match = self.unsure if HOLE in request.resource else self.resource
+        match = self.unsure if holes else self.resource
         if match is not None and not match(resource):
             return False
         problem: Exception | None = None
@@ -118,19 +118,19 @@ class Engine:
                 raise TypeError("selectors")
             holes = HOLE in request.resource
             resource = normal_with_holes(request.resource) if holes else normal_resource(request.resource)
-            found = self._find(request, resource)
+            found = self._find(request, resource, holes=holes)
             return self._combine(found) if isinstance(found, _Found) else found
         except NoNormalForm as problem:
             return self._error(f"{problem}, so no rule can be matched with it.", ())
         except Exception as problem:  # noqa: BLE001 - law: whatever goes wrong in a decision is a deny
             return self._error(f"The request could not be evaluated: {type(problem).__name__}.", ())
 
-    def _find(self, request: PolicyRequest, resource: str) -> _Found | Decision:
+    def _find(self, request: PolicyRequest, resource: str, *, holes: bool) -> _Found | Decision:
         names: tuple[str, ...] = ()
         deciding: tuple[_Compiled, ...] = ()
         for compiled in self._candidates(request.action):
             try:
-                if not compiled.matches(request, resource):
+                if not compiled.matches(request, resource, holes=holes):
                     continue
             except Exception as problem:  # noqa: BLE001 - law: a rule that cannot be evaluated denies
                 if not compiled.note:
