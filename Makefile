@@ -10,10 +10,12 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test bench lint clean
+.PHONY: help setup demo quick test fuzz bench lint clean
 
-# What needs an engine, a build or a process of its own takes its time, and one core at a time.
-SLOW := tests/prefect tests/packaging tests/examples
+# What needs an engine, a build or a process of its own takes its time. Each of the two halves has a server of its own.
+SLOW := tests/prefect tests/packaging tests/startup tests/examples tests/web
+HALVES := -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,16 +26,19 @@ demo: $(READY) ## one real flow, governed end to end on 336,776 flights
 	@$(BIN)/govflow demo $(ARGS)
 
 quick: $(READY) ## the tests that need no engine
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOW:%=--ignore=%) $(ARGS)
+	@$(PYTEST) $(HALVES) $(SLOW:%=--ignore=%) $(ARGS)
 
 # Words in ARGS that are no options are paths: then just those.
 test: $(READY) ## all tests
 ifeq ($(filter-out -%,$(ARGS)),)
 	@$(MAKE) --no-print-directory quick
-	@$(BIN)/python -m pytest $(SLOW) $(ARGS)
+	@$(PYTEST) $(HALVES) $(SLOW) $(ARGS)
 else
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 endif
+
+fuzz: $(READY) ## the property tests, with many new examples each time
+	@GOVFLOW__FUZZ=1 $(PYTEST) $(HALVES) $(SLOW:%=--ignore=%) -m hypothesis $(ARGS)
 
 bench: $(READY) ## every benchmark, as JSON
 	@$(BIN)/python -m benchmarks all $(ARGS)

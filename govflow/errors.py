@@ -4,17 +4,21 @@
     ├── InputError                what the user gave cannot be used: mend it, nothing was written (exit 2)
     │   ├── SettingsError
     │   ├── PolicyError
+    │   │   └── PolicyUnsigned
     │   ├── VocabularyError
     │   ├── LockError
     │   ├── SourceError
     │   ├── FlowNotFound
     │   ├── CanonicalError
-    │   └── RequestError
+    │   ├── KeyFileError
+    │   ├── RequestError
+    │   └── PrincipalError
     ├── Refused                   the answer is no: the body does not run (exit 1)
     │   ├── Denied
     │   ├── PlanDrift
     │   ├── PlanNotApproved
     │   ├── Unplanned
+    │   ├── Rewired
     │   ├── Unbound
     │   ├── StepMissing
     │   ├── ApprovalDenied
@@ -23,14 +27,27 @@
     │   ├── VoteRefused
     │   │   ├── SelfApproval
     │   │   ├── NotEligible
+    │   │   │   └── NotAsked
     │   │   ├── AlreadyVoted
     │   │   ├── RequestClosed
     │   │   ├── PolicyMismatch
-    │   │   └── TokenInvalid
+    │   │   ├── TokenInvalid
+    │   │   └── TooManyAttempts
+    │   ├── SignInRefused
+    │   ├── PrincipalInactive
+    │   ├── PermitError
+    │   │   ├── PermitMissing
+    │   │   ├── PermitInvalid
+    │   │   ├── PermitExpired
+    │   │   ├── PermitRevoked
+    │   │   ├── PermitRefused
+    │   │   └── SignerAbsent
     │   └── Uncertain
     ├── StoreError                the database cannot be used: every governed run is refused (exit 2)
     │   └── SchemaNewer
-    └── EngineError               the installed engine is not one that govflow knows (exit 2)
+    ├── EngineError               the installed engine is not one that govflow knows (exit 2)
+    ├── NotSent                   a message to people was not taken; it is sent again
+    └── DeployFailed              the engine's own deploying went wrong (exit 2)
 
 ``code`` is stable: audit records store it, docs have a page for it. ``mend`` says what to do next.
 Waiting for a person is not an error and raises nothing.
@@ -54,11 +71,16 @@ class GovflowError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        return f"{self.message} [{self.code}]" + (f" {self.mend}" if self.mend else "")
+        return told(self.message, self.code, self.mend)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Task errors cross process boundaries; keyword-only arguments do not survive the default reduce.
         return (_rebuild, (type(self), self.message, self.mend, self.details))
+
+
+def told(message: str, code: str, mend: str = "") -> str:
+    """What is said of a stop, everywhere: what happened, its stable code, and what to do next."""
+    return f"{message} [{code}]" + (f" {mend}" if mend else "")
 
 
 def _rebuild(kind: type[GovflowError], message: str, mend: str, details: dict[str, object]) -> GovflowError:
@@ -81,6 +103,12 @@ class PolicyError(InputError):
     """The policy file cannot be used."""
 
     code = "policy-file"
+
+
+class PolicyUnsigned(PolicyError):
+    """The policy is not signed by a key that counts here."""
+
+    code = "policy-unsigned"
 
 
 class VocabularyError(InputError):
@@ -113,10 +141,28 @@ class CanonicalError(InputError):
     code = "not-canonical"
 
 
+class KeyFileError(InputError):
+    """A key file cannot be used, or must not be."""
+
+    code = "key-file"
+
+
 class RequestError(InputError):
     """There is no such approval request, or it was asked for with values that cannot be used."""
 
     code = "request"
+
+
+class UnusableText(InputError):
+    """A text that was given cannot be kept."""
+
+    code = "unusable-text"
+
+
+class PrincipalError(InputError):
+    """There is no such principal, or none can be made like that."""
+
+    code = "principal"
 
 
 class Refused(GovflowError):
@@ -149,6 +195,12 @@ class Unplanned(Refused):
     code = "unplanned"
 
 
+class Rewired(Refused):
+    """A call is given the result of a step from which the approved plan has no edge to it."""
+
+    code = "rewired"
+
+
 class Unbound(Refused):
     """The code in memory is not the source that was read."""
 
@@ -159,6 +211,12 @@ class StepMissing(Refused):
     """A mandatory step of the plan did not run."""
 
     code = "step-missing"
+
+
+class LegalHold(Refused):
+    """Values that are under a legal hold are not erased."""
+
+    code = "legal-hold"
 
 
 class ApprovalDenied(Refused):
@@ -197,6 +255,12 @@ class NotEligible(VoteRefused):
     code = "not-eligible"
 
 
+class NotAsked(NotEligible):
+    """The approval rule names this person, and does not ask for this yes now."""
+
+    code = "not-asked"
+
+
 class AlreadyVoted(VoteRefused):
     """This person has voted on this request."""
 
@@ -221,6 +285,66 @@ class TokenInvalid(VoteRefused):
     code = "token-invalid"
 
 
+class SignInRefused(Refused):
+    """Nobody is signed in: what was presented is unknown, used, over, or for something else."""
+
+    code = "sign-in-refused"
+
+
+class PrincipalInactive(Refused):
+    """This principal was deactivated."""
+
+    code = "principal-inactive"
+
+
+class TooManyAttempts(VoteRefused):
+    """Too many answers were wrong; for a while none is taken."""
+
+    code = "too-many-attempts"
+
+
+class PermitError(Refused):
+    """There is no permit that lets this run go on here."""
+
+    code = "permit"
+
+
+class PermitMissing(PermitError):
+    """No permit was issued for this run."""
+
+    code = "permit-missing"
+
+
+class PermitInvalid(PermitError):
+    """A permit is not signed by a known key, or is for something else."""
+
+    code = "permit-invalid"
+
+
+class PermitExpired(PermitError):
+    """The permit of this run is over."""
+
+    code = "permit-expired"
+
+
+class PermitRevoked(PermitError):
+    """The permits of this run were revoked."""
+
+    code = "permit-revoked"
+
+
+class PermitRefused(PermitError):
+    """The signer does not sign this permit."""
+
+    code = "permit-refused"
+
+
+class SignerAbsent(PermitError):
+    """Nothing signed the permit in time."""
+
+    code = "signer-absent"
+
+
 class Uncertain(Refused):
     """An earlier attempt started this step and its outcome is not known."""
 
@@ -233,6 +357,12 @@ class StoreError(GovflowError):
     code = "store"
 
 
+class RequestUnreadable(GovflowError):
+    """An approval request in the database cannot be read."""
+
+    code = "request-unreadable"
+
+
 class SchemaNewer(StoreError):
     """The database was written by a newer govflow."""
 
@@ -243,3 +373,15 @@ class EngineError(GovflowError):
     """The installed engine is not a supported version."""
 
     code = "engine"
+
+
+class NotSent(GovflowError):
+    """A message to people was not delivered."""
+
+    code = "not-sent"
+
+
+class DeployFailed(GovflowError):
+    """The engine could not deploy."""
+
+    code = "deploy-failed"

@@ -13,6 +13,7 @@ directory; ``~`` is the home directory.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -21,23 +22,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from govflow.errors import SettingsError
+from govflow.notify_settings import Target, TargetName, targets_of
+from govflow.sign_in_settings import JwtIssuer, OidcSettings
 
 PREFIX: Final = "GOVFLOW_"
 OWN_PREFIX: Final = "GOVFLOW__"
 LOCK_NAME: Final = "govflow.lock"
+BLOCK: Final = "block:"
+"""Before the name of a policy that the engine's server keeps, where the path of a file may stand."""
 _TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
+_PATHS: Final = frozenset({"policy", "policy_keys", "lock", "signing_key", "permit_keys"})
+_UNSHOWN: Final = frozenset({"database_url", "jwt_issuers", "notify", "oidc", "oidc_client_secret"})  # in errors
 _YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
 
 # What the log's redaction does to text, for a URL alone; a password may hold a raw "/" or "@", whatever RFC 3986 says.
 _CREDENTIALS: Final = re.compile(r"(?P<before>://[^:/@]*):.*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)(?P<name>[?&][^=&]*(?:password|secret|token|key)[^=&]*)=[^&]*")
 
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*"
+)
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
 Mode = Literal["observe", "enforce"]
+ApprovalBeforeImport = Literal["never", "effects", "plan"]
+PolicyLayer = Literal["org", "tenant", "flow", "task"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
 
 
@@ -65,6 +88,16 @@ def default_database_url() -> str:
     return f"sqlite:///{home.as_posix()}/.govflow/govflow.db"
 
 
+def default_signing_key() -> Path:
+    """The private key beside the default database. Nothing is created here."""
+    try:
+        return Path.home() / ".govflow" / "keys" / "signing.pem"
+    except RuntimeError as error:
+        raise SettingsError(
+            "The home directory is not known, so there is no default signing key.", mend="Set GOVFLOW_SIGNING_KEY."
+        ) from error
+
+
 def nearest_lock(start: Path) -> Path:
     """``govflow.lock`` here or in the nearest folder above that has one, up to the top of the git repository.
 
@@ -83,8 +116,30 @@ def _auto(value: object) -> object:
 
 
 def _listed(value: object) -> object:
-    """One path, or several with commas between them: what an environment variable can hold."""
+    """One text, or several with commas between them: what an environment variable can hold."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _json(value: object) -> object:
+    """A JSON object: what an environment variable can hold of a table."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("it is neither a table nor JSON") from None
+
+
+def _by_layer(value: object) -> object:
+    """``org=company.yaml,flow=flights.yaml``: what an environment variable can hold."""
+    if not isinstance(value, str):
+        return value
+    named = [part.partition("=") for part in value.split(",") if part.strip()]
+    if any(not mark for _, mark, _ in named):
+        raise ValueError("write LAYER=FILE with commas between them")
+    if len({layer.strip() for layer, _, _ in named}) < len(named):
+        raise ValueError("a layer stands there twice")
+    return {layer.strip(): path.strip() for layer, _, path in named}
 
 
 def redact_url(url: str) -> str:
@@ -100,9 +155,21 @@ class Settings(BaseSettings):
     mode: Annotated[Mode | None, BeforeValidator(_auto)] = Field(
         default=None, description="observe records, enforce stops; auto: enforce once a policy is configured."
     )
-    policy: Path | None = Field(default=None, description="Policy file (YAML).")
+    policy: Path | None = Field(
+        default=None, description="Policy file (YAML), or block:NAME for one that Prefect's server keeps."
+    )
+    policy_layers: Annotated[Mapping[PolicyLayer, Path], BeforeValidator(_by_layer)] = Field(
+        default_factory=dict, description="Several policy files at once instead of one: org, tenant, flow, task."
+    )
+    policy_keys: Path | None = Field(
+        default=None, description="The public keys that sign policies (a JWK set): only a signed bundle is loaded then."
+    )
     effects: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
         default=(), description="Catalogues of effects (YAML) on top of the one that ships; a later one is stronger."
+    )
+    attribute_providers: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Who gives attributes to the policy: entry points of group govflow.attributes, or MODULE:OBJECT.",
     )
     database_url: str = Field(
         default_factory=default_database_url, repr=False, description="sqlite:///FILE or postgresql://…"
@@ -110,8 +177,58 @@ class Settings(BaseSettings):
     tenant: Name = Field(default="default", description="Whose log and approvals these are.")
     environment: Name = Field(default="development", description="Where this runs, for rules and tiers.")
     principal: Name | None = Field(default=None, description="Who asks; without it the user of the process.")
+    owners: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="Who owns what starts the runs of this process: their answers do not count either."
+    )
     approval_ttl_seconds: int = Field(
         default=3600, gt=0, le=_YEAR, description="How long an approval can be given and claimed, in seconds."
+    )
+    answer_limit: int = Field(
+        default=10, ge=1, le=10_000, description="How many wrong answers of one person or token are taken in a minute."
+    )
+    approval_wait: Literal["auto", "pause", "suspend"] = Field(
+        default="auto", description="How a run waits: pause holds its process, suspend frees the worker."
+    )
+    signer: Literal["embedded", "process"] = Field(
+        default="embedded",
+        description="Who signs permits: the flow's own process, or one that `govflow up` or `govflow signer` runs.",
+    )
+    signing_key: Path | None = Field(
+        default=None, description="The private key that signs permits; without it ~/.govflow/keys/signing.pem."
+    )
+    permit_keys: Path | None = Field(
+        default=None, description="The public keys that permits are checked with (a JWK set); else the database's."
+    )
+    permit_ttl_seconds: int = Field(
+        default=900, ge=10, le=24 * 3600, description="How long a permit counts before it is renewed, in seconds."
+    )
+    approval_before_import: ApprovalBeforeImport = Field(
+        default="effects",
+        description="When a guarded deployment asks before its code is loaded: never; effects: when loading it does "
+        "something; plan: also when policy asks for approval of any step.",
+    )
+    console_url: str = Field(
+        default="http://127.0.0.1:4300", description="Where people reach the console: http:// or https://."
+    )
+    notify: Annotated[Mapping[TargetName, Target], BeforeValidator(targets_of)] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Where messages about approvals go: name to an Apprise address, block:TYPE/NAME, or a table.",
+    )
+    message_days: int = Field(
+        default=90, ge=2, le=3660, description="How long messages about decided requests are kept, in days."
+    )
+    jwt_issuers: Annotated[Mapping[str, JwtIssuer], BeforeValidator(_json)] = Field(
+        default_factory=dict, description="Who signs bearer tokens for REST: issuer to audience, algorithms and keys."
+    )
+    oidc: Annotated[OidcSettings | None, BeforeValidator(_json)] = Field(
+        default=None, description="The OpenID Connect provider at which people sign in: issuer, client_id and more."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="What the provider gave us with the client_id; from the environment, not a file."
+    )
+    oidc_create: Annotated[tuple[Name, ...] | None, BeforeValidator(_listed)] = Field(
+        default=None, description="The roles of whoever signs in for the first time; without it nobody is made known."
     )
     lock: Path = Field(default_factory=lambda: nearest_lock(Path.cwd()), description="The lock file.")
     spool: Literal["file", "direct"] = Field(
@@ -127,7 +244,12 @@ class Settings(BaseSettings):
     @property
     def effective_mode(self) -> Mode:
         """``mode``, or what it defaults to."""
-        return self.mode or ("enforce" if self.policy is not None else "observe")
+        return self.mode or ("enforce" if self.has_policy or self.policy_keys is not None else "observe")
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether a policy is configured: one file, or layers of them."""
+        return self.policy is not None or bool(self.policy_layers)
 
     @property
     def explicit(self) -> frozenset[str]:
@@ -142,15 +264,35 @@ class Settings(BaseSettings):
         """``database_url`` fit to be shown."""
         return redact_url(self.database_url)
 
-    @field_validator("policy", "lock", mode="after")
+    @field_validator("policy", "policy_keys", "lock", "signing_key", "permit_keys", mode="after")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
+
+    @field_validator("policy_layers", mode="after")
+    @classmethod
+    def _one_way(cls, value: Mapping[str, Path], info: ValidationInfo) -> Mapping[str, Path]:
+        if not value:  # would take away those of a weaker place, and with them enforcement
+            raise ValueError("it names no layer; leave the setting out")
+        if info.data.get("policy") is not None:
+            raise ValueError("the setting policy names a file too; name that one as a layer")
+        return {layer: path.expanduser() for layer, path in value.items()}
 
     @field_validator("effects", mode="after")
     @classmethod
     def _expand_homes(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser() for path in value)
+
+    @field_validator("console_url", mode="after")
+    @classmethod
+    def _check_origin(cls, value: str) -> str:
+        """Cookies and redirects hang on it. Off this machine a secret must not travel in clear."""
+        found = _ORIGIN.fullmatch(value.rstrip("/"))
+        if found is None:
+            raise ValueError("write https://HOST or https://HOST:PORT, and after it at most a path")
+        if found["scheme"] == "http" and found["host"] not in _LOOPBACK:
+            raise ValueError("http is for 127.0.0.1, localhost and [::1] alone; write https://")
+        return value.rstrip("/")
 
     @field_validator("database_url", mode="after")
     @classmethod
@@ -178,7 +320,9 @@ class Settings(BaseSettings):
 
     def shown(self) -> dict[str, object]:
         """Every setting as JSON data fit to be shown."""
-        return {**self.model_dump(mode="json"), "database_url": self.redacted_url}
+        secret = None if self.oidc_client_secret is None else "***"
+        shown = {"database_url": self.redacted_url, "oidc_client_secret": secret}
+        return {**self.model_dump(mode="json"), **shown}
 
 
 class _LayerSource(PydanticBaseSettingsSource):
@@ -214,6 +358,14 @@ def load_settings(**overrides: Any) -> Settings:
         raise _explain(error, found) from None  # the cause quotes the value, which may be a secret
     settings._explicit = frozenset({*given, *environment.values})
     return settings
+
+
+def stated_mode() -> Mode:
+    """The mode that the settings give; where they cannot be used, enforce unless the environment says observe."""
+    try:
+        return load_settings().effective_mode
+    except SettingsError:
+        return "observe" if os.environ.get(f"{PREFIX}MODE") == "observe" else "enforce"
 
 
 def layers() -> list[Layer]:
@@ -293,15 +445,36 @@ def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
 
 
 def _anchored(key: str, value: Any, folder: Path) -> Any:
-    if key in {"policy", "lock"} and isinstance(value, str) and value:
+    if key == "policy" and isinstance(value, str) and value.startswith(BLOCK):
+        return value
+    if key in _PATHS and isinstance(value, str) and value:
         return folder / Path(value).expanduser()
     if key == "effects" and isinstance(value, str | list):
         listed = _listed(value)
         assert isinstance(listed, list)
         return [folder / Path(item).expanduser() if isinstance(item, str) and item else item for item in listed]
+    if key == "jwt_issuers" and isinstance(value, Mapping):
+        return {issuer: _with_key_file(one, folder) for issuer, one in value.items()}
+    if key == "policy_layers" and isinstance(value, str | Mapping):
+        return _layers_from(value, folder)
     if key == "database_url" and isinstance(value, str):
         return _anchor_sqlite(value, folder)
     return value
+
+
+def _with_key_file(issuer: Any, folder: Path) -> Any:
+    """The keys of an issuer lie where the file that names them lies."""
+    if not isinstance(issuer, Mapping) or not isinstance(issuer.get("jwks"), str):
+        return issuer
+    return {**issuer, "jwks": folder / Path(issuer["jwks"]).expanduser()}
+
+
+def _layers_from(value: Any, folder: Path) -> Any:
+    try:
+        named: Any = _by_layer(value)
+    except ValueError:
+        return value  # whoever checks it says what is wrong with it
+    return {layer: _anchored("policy", path, folder) for layer, path in named.items()}
 
 
 def _anchor_sqlite(url: str, folder: Path | None) -> str:
@@ -320,7 +493,8 @@ def _explain(error: ValidationError, found: list[Layer]) -> SettingsError:
     layer = next((layer for layer in found if key in layer.values), None)
     place = layer.name_of(key) if layer else key
     said = first["msg"].removeprefix("Value error, ")
-    value = "" if key == "database_url" else f" = {first.get('input')!r}"
+    value = "" if key in _UNSHOWN else f" = {first.get('input')!r}"
+    place = ".".join([place, *map(str, first["loc"][1:])]) if key in _UNSHOWN else place
     described = Settings.model_fields[key].description if key in Settings.model_fields else None
     return SettingsError(
         f"Setting {place}{value} cannot be used: {said[:1].lower()}{said[1:]}.",

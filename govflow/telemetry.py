@@ -40,7 +40,7 @@ _NAMED: Final = r"[\w.-]{0,64}(?:password|passwd|passphrase|secret|token|api[_-]
 # Each pattern keeps what names the place and masks the value. Over-masking is preferred to a leak. Repetitions before
 # the telling part are bounded, so that a long line costs linear time.
 _TEXT_RULES: Final = (
-    (re.compile(r"gfa_[A-Za-z0-9_-]{4,}"), f"gfa_{MASK}"),
+    (re.compile(r"(gf[alsk]_)[A-Za-z0-9_-]{4,}"), rf"\1{MASK}"),
     # RFC 3986 forbids a raw "@" or "/" in a password; people write them all the same: up to the last "@".
     (re.compile(r"([A-Za-z][\w.+-]{0,31}://[^\s:/@'\"]{0,256}):[^\s'\"]{0,1024}@"), rf"\1:{MASK}@"),
     (re.compile(r"(https?://)[^\s/:@'\"]{1,1024}@", re.IGNORECASE), rf"\1{MASK}@"),
@@ -53,17 +53,28 @@ _TEXT_RULES: Final = (
         rf"\1{MASK}",
     ),
 )
-_MAY_TELL: Final = re.compile(r"gfa_|@|=|:(?!//)|bearer|basic", re.IGNORECASE)
+_MAY_TELL: Final = re.compile(r"gf[alsk]_|@|=|:(?!//)|bearer|basic", re.IGNORECASE)
 """Every rule needs one of these: most texts have none, and are looked at once instead of six times."""
+_TELLING: Final = ("token", "secret", "passw", "api", "bearer", "basic", "authorization", "passphrase")
+_TELLING_PREFIXES: Final = ("gfa_", "gfl_", "gfs_", "gfk_")
+"""One of these words, or an ``@``, in any text in ASCII in which a rule finds something."""
 
 
 def redact_text(text: str) -> str:
-    """``text`` without approval tokens, credentials in URLs and values that stand behind a secret's name."""
-    if not _MAY_TELL.search(text):
+    """``text`` without secrets of govflow, credentials in URLs and values that stand behind a secret's name."""
+    if not _may_tell(text):
         return text
     for pattern, replacement in _TEXT_RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _may_tell(text: str) -> bool:
+    """Whether any rule could find something. Asked of every text that is shown: plain search tells it of most."""
+    if not text.isascii():  # there a pattern takes letters for others
+        return _MAY_TELL.search(text) is not None
+    lowered = text.lower()
+    return "@" in text or any(word in lowered for word in (*_TELLING, *_TELLING_PREFIXES))
 
 
 def is_secret_name(name: str) -> bool:
