@@ -126,6 +126,9 @@ ACTIONS: Final = MappingProxyType(
         "memory:delete": "delete what an agent remembers",
         # govflow's own upkeep
         "approval:expire": "close approval requests whose time is over",
+        "approval:notify": "tell approvers what waits for them",
+        "run:reconcile": "hold the engine's runs against the log",
+        "audit:seal": "sign a checkpoint of the audit log",
     }
 )
 """Action to meaning."""

@@ -68,7 +68,10 @@ def canonical(value: object, where: str = "value", *, unsure: Iterable[object] |
             that is not text, or an object that JSON does not know. The message names the path to it.
     """
     try:
-        if all(_in_profile(part, 0) for part in ((value,) if unsure is None else unsure)):
+        for part in (value,) if unsure is None else unsure:
+            if not _in_profile(part, 0):
+                break
+        else:
             return orjson.dumps(value, option=_OPTIONS)
     except (TypeError, ValueError):  # orjson refuses lone surrogates and large integers: the slow path says where
         pass
@@ -100,6 +103,15 @@ def canonical_digest(value: object, where: str = "value") -> str:
         CanonicalError: as :func:`canonical`.
     """
     return digest(canonical(value, where))
+
+
+def plain_members(value: Mapping[str, object]) -> bool:
+    """Whether a mapping holds nothing but ASCII texts and small whole numbers under ASCII keys; else look closer."""
+    for key, item in value.items():
+        plain = item.isascii() if type(item) is str else type(item) is int and -_MAX_INT <= item <= _MAX_INT
+        if not plain or not key.isascii():
+            return False
+    return True
 
 
 def _in_profile(value: object, depth: int) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from operator import attrgetter, eq
 from typing import Any, Final, NamedTuple
 
 from govflow.ir.canonical import canonical_digest
@@ -20,7 +21,9 @@ from govflow.ir.changes import Changed, ChangeKind, FieldChange, Moved, PlanDiff
 from govflow.ir.hashing import plan_content, plan_hash, step_content, step_hashes
 from govflow.ir.models import Edge, EdgeKind, Plan, Step
 from govflow.ir.order import out_of_order
+from govflow.ir.sameness import surely_same
 
+_ends: Final = attrgetter("source", "target", "kind")
 _DEFAULT_RESOURCES: Final = ("task://", "flow://")
 """What a step that declares no resource has: its name again."""
 
@@ -49,8 +52,11 @@ def diff(
     """
     if approved_hash is not None and approved_hash == loaded_hash:
         return PlanDiff(approved_hash, loaded_hash)
-    before = dict(approved_steps) if approved_steps is not None else step_hashes(approved)
-    after = dict(loaded_steps) if loaded_steps is not None else step_hashes(loaded)
+    # A plan hash needs the hash of every step. With both given, steps that are equal field by field need none.
+    plain = approved_hash and loaded_hash and approved_steps is None and loaded_steps is None
+    same = surely_same(approved, loaded) if plain else frozenset[str]()
+    before = dict(approved_steps) if approved_steps is not None else step_hashes(approved, same)
+    after = dict(loaded_steps) if loaded_steps is not None else step_hashes(loaded, same)
     old_hash = approved_hash or plan_hash(approved, before)
     new_hash = loaded_hash or plan_hash(loaded, after)
     if old_hash == new_hash:
@@ -203,6 +209,9 @@ def _rewired(
 
 def _other_targets(pairs: dict[str, str], approved: Plan, loaded: Plan) -> set[str]:
     """The steps, by their new ids, whose edges are not those that they had."""
+    same_ids = all(map(eq, pairs, pairs.values()))
+    if same_ids and list(map(_ends, approved.edges)) == list(map(_ends, loaded.edges)):
+        return set()  # what both plans hold is paired with itself
     kept = set(pairs.values())
     was = {
         (pairs.get(edge.source, edge.source), edge.source not in pairs, pairs[edge.target], edge.kind)

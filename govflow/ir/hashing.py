@@ -11,21 +11,29 @@ A field added here changes every hash: raise the number in the document's type w
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
+from operator import attrgetter
 from typing import Any, Final
 
 from govflow.errors import CanonicalError
-from govflow.ir.canonical import canonical, digest
+from govflow.ir.canonical import canonical, digest, plain_members
 from govflow.ir.models import IR, Plan, Step
 
-STEP_TYPE: Final = "govflow.step/2"
+STEP_TYPE: Final = "govflow.step/3"
 PLAN_TYPE: Final = "govflow.plan/1"
 IR_TYPE: Final = "govflow.ir/1"
+
+_framed: Final = attrgetter(
+    *("kind", "callee", "action", "provider", "resource", "tier", "approval", "records", "multiplicity", "count"),
+    *("retries", "parameters", "declared", "code", "reason"),
+)
+_UNSURE: Final = ("constants", "count", "effects", "records", "retries")
 
 
 def step_content(step: Step) -> dict[str, Any]:
     """What the step does, as JSON values: everything but its id and its call sites."""
     return {
-        "kind": step.kind.value,
+        "kind": str(step.kind),
         "callee": step.callee,
         "action": step.action,
         "provider": step.provider,
@@ -33,7 +41,8 @@ def step_content(step: Step) -> dict[str, Any]:
         "tier": None if step.tier is None else int(step.tier),
         "approval": step.approval,
         "records": step.records,
-        "multiplicity": step.multiplicity.value,
+        "multiplicity": str(step.multiplicity),
+        "count": step.count,
         "retries": step.retries,
         # Names are bound by keyword or by signature: the order in which a call lists them means nothing.
         "parameters": sorted(step.parameters),
@@ -86,17 +95,49 @@ def step_hash(step: Step) -> str:
     content = step_content(step)
     content["type"] = STEP_TYPE
     # What the models hold is text, but for these.
-    unsure = (content["constants"], content["effects"], content["records"], content["retries"])
+    unsure = [part for name in _UNSURE if (part := content[name])]
     return digest(canonical(content, f"step {step.step_id}", unsure=unsure))
 
 
-def step_hashes(plan: Plan) -> dict[str, str]:
+def _hash_in_frame(step: Step, frames: dict[tuple[object, ...], tuple[bytes, bytes]]) -> str:
+    """:func:`step_hash`, with what stands around the constants written once for the steps that share it.
+
+    Calls of one task differ in little else, so a plan of thousands has some hundred frames.
+    """
+    constants = step.constants
+    if not plain_members(constants):
+        return step_hash(step)
+    # The plan holds the effects while this runs. Types count: ``True`` is written otherwise than ``1``.
+    types = type(step.tier), type(step.records), type(step.count), type(step.retries), type(step.declared)
+    key = (*_framed(step), id(step.effects), *types)
+    frame = frames.get(key)
+    if frame is None:
+        frame = frames[key] = _frame(step)
+    return digest(b"".join((frame[0], canonical(constants, unsure=()), frame[1])))
+
+
+def _frame(step: Step) -> tuple[bytes, bytes]:
+    """The canonical form of a step's content, before and behind its constants."""
+    content = {**step_content(step), "type": STEP_TYPE}
+    del content["constants"]
+    before = {name: value for name, value in content.items() if name < "constants"}
+    behind = {name: value for name, value in content.items() if name > "constants"}
+    where = f"step {step.step_id}"
+    return canonical(before, where)[:-1] + b',"constants":', b"," + canonical(behind, where)[1:]
+
+
+def step_hashes(plan: Plan, same: Container[str] = ()) -> dict[str, str]:
     """Step id to step hash, for every step of the plan.
+
+    Args:
+        plan: read from source or from a lock.
+        same: steps that are known to be equal to those that they are compared with: their hash is left empty.
 
     Raises:
         CanonicalError: two steps share an id (the second would hide behind the first), or a constant cannot be hashed.
     """
-    hashes = {step.step_id: step_hash(step) for step in plan.steps}
+    frames: dict[tuple[object, ...], tuple[bytes, bytes]] = {}
+    hashes = {step.step_id: "" if step.step_id in same else _hash_in_frame(step, frames) for step in plan.steps}
     if len(hashes) != len(plan.steps):
         twice = sorted(name for name, count in Counter(step.step_id for step in plan.steps).items() if count > 1)
         raise CanonicalError(
@@ -126,7 +167,7 @@ def plan_hash(plan: Plan, hashes: dict[str, str] | None = None) -> str:
                 mend="Read the plan again from source.",
                 details={"source": edge.source, "target": edge.target},
             )
-    edges = sorted({(edge.source, edge.target, edge.kind.value) for edge in plan.edges})
+    edges = sorted({(edge.source, edge.target, str(edge.kind)) for edge in plan.edges})
     document = {"type": PLAN_TYPE, **plan_content(plan), "steps": steps, "edges": edges}
     return digest(canonical(document, f"plan {plan.flow}", unsure=(steps, plan.retries)))
 

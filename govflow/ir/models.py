@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
@@ -22,6 +23,27 @@ class StrictModel(BaseModel):
     """Frozen, no coercion, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @classmethod
+    def of_valid(cls, values: dict[str, Any]) -> Self:
+        """A model of values that are known to be valid, every field among them. Nothing is looked at again.
+
+        For a reader that makes thousands of models of the same few texts. What comes from outside is validated. The
+        mapping becomes the model's own.
+        """
+        made = cls.__new__(cls)
+        put = object.__setattr__
+        put(made, "__dict__", values)
+        put(made, "__pydantic_fields_set__", _every_field(cls))
+        put(made, "__pydantic_extra__", None)
+        put(made, "__pydantic_private__", None)
+        return made
+
+
+@cache
+def _every_field(model: type[StrictModel]) -> set[str]:
+    """One set for all models of a kind: they are frozen, so nothing is added to it, and a copy copies it."""
+    return set(model.model_fields)
 
 
 class Tier(IntEnum):
@@ -48,7 +70,7 @@ class Multiplicity(StrEnum):
 
     ONE = "one"
     OPTIONAL = "optional"
-    MANY = "many"  # in a loop, a comprehension or a map: zero or more times
+    MANY = "many"  # in a loop, a comprehension or a map, or a hook of what may run again: zero or more times
 
 
 class EdgeKind(StrEnum):
@@ -99,6 +121,9 @@ class Step(StrictModel):
     approval: str | None = None  # name of an approval rule
     records: int | str | None = None  # how many records it touches: a number or ``{parameter}``
     multiplicity: Multiplicity = Multiplicity.ONE
+    count: Annotated[int, Field(ge=0)] | None = (
+        None  # the most calls in one attempt of the flow; None: not in the source
+    )
     retries: int = 0
     parameters: tuple[str, ...] = ()  # names bound at the call
     constants: Mapping[str, JsonValue] = Field(default_factory=dict)  # those of them that are literals

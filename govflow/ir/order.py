@@ -15,6 +15,8 @@ def out_of_order(positions: Sequence[int]) -> frozenset[int]:
     Returns:
         The indices that are not in one longest increasing subsequence (patience sorting, O(n log n)).
     """
+    if list(positions) == sorted(positions):
+        return frozenset()
     tails: list[int] = []  # smallest last number of an increasing run of each length
     ends: list[int] = []  # index of that number
     previous = [-1] * len(positions)

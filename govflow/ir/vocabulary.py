@@ -12,6 +12,9 @@ from govflow.errors import VocabularyError
 from govflow.ir.actions import ACTIONS, PROVIDERS
 from govflow.ir.models import Effect, Plan, Step
 
+WAITS: Final = frozenset({"pause", "suspend", "auto"})
+"""Words that say how a flow waits for people, where the name of an approval rule may stand; no rule is called so."""
+
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_-]*")
 

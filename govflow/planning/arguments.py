@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
-from govflow.planning.normal_form import parameters
+from govflow.planning.bound_names import parameters
 from govflow.planning.values import Constant, Container, Data, Deps, Function, Value, deps_of, join
 
 _LARGEST = 2**53 - 1  # beyond it an integer has no canonical form
@@ -38,6 +38,8 @@ class Arguments:
 
     def without(self, *names: str) -> Arguments:
         """The same arguments without these keywords."""
+        if self.keywords.keys().isdisjoint(names):
+            return self
         kept = {name: value for name, value in self.keywords.items() if name not in names}
         return Arguments(self.positional, kept, self.rest)
 
@@ -65,9 +67,28 @@ def signature_of(arguments: ast.arguments) -> Signature:
     return Signature(slots, frozenset(rank), rank, tuple(argument.arg for argument in parameters(arguments)))
 
 
+@lru_cache(maxsize=4096)
+def _shape_of(
+    arguments: ast.arguments, count: int, keywords: tuple[str, ...], *, method: bool
+) -> tuple[tuple[str, int], ...] | None:
+    """The parameters that so many positional arguments and these keywords give, as :func:`names_given` lists them.
+
+    Each with the number of its value, positional ones first; None if ``*`` or ``**`` take some values together.
+    """
+    marks: list[Value] = [Data() for _ in range(count + len(keywords))]
+    given = Arguments(marks[:count], dict(zip(keywords, marks[count:], strict=True)))
+    numbers = {id(mark): number for number, mark in enumerate(marks)}
+    found = [(name, numbers.get(id(mark))) for name, mark in _names_given(arguments, given, method=method).items()]
+    known = tuple((name, number) for name, number in found if number is not None)
+    return known if len(known) == len(found) else None
+
+
 def bind_arguments(function: Function, given: Arguments) -> dict[str, Value]:
     """Values by parameter name, for the parameters that the call gives; in the order of the signature."""
-    signature = function.node.args
+    return _bind(function.node.args, given)
+
+
+def _bind(signature: ast.arguments, given: Arguments) -> dict[str, Value]:
     known = signature_of(signature)
     bound: dict[str, Value] = dict(zip(known.slots, given.positional, strict=False))
     extra = given.positional[len(known.slots) :]
@@ -108,8 +129,17 @@ def names_given(function: Value, given: Arguments, *, method: bool) -> dict[str,
     """Parameter names and values as a plan lists them: ``**`` spread out, no ``self``."""
     if not isinstance(function, Function):
         return dict(given.keywords)
-    bound = bind_arguments(function, given.before(Data()) if method else given)
     signature = function.node.args
+    if not given.rest:
+        shape = _shape_of(signature, len(given.positional), tuple(given.keywords), method=method)
+        if shape is not None:
+            values = given.values()
+            return {name: values[number] for name, number in shape}
+    return _names_given(signature, given, method=method)
+
+
+def _names_given(signature: ast.arguments, given: Arguments, *, method: bool) -> dict[str, Value]:
+    bound = _bind(signature, given.before(Data()) if method else given)
     known = signature_of(signature)
     if method and known.slots:
         bound.pop(known.slots[0], None)
@@ -129,6 +159,8 @@ def literals(bound: dict[str, Value], *, mapped: bool) -> dict[str, JsonValue]:
     """Those of the arguments that are literals, as JSON. Of a mapped call, only what is the same for each element."""
     found: dict[str, JsonValue] = {}
     for name, value in bound.items():
+        if type(value) is Data:  # most are: the result of another step
+            continue
         if mapped and isinstance(value, Container):
             continue
         known, literal = _literal(value)
@@ -162,5 +194,5 @@ def _scalar(value: object) -> tuple[bool, JsonValue]:
     if isinstance(value, float):
         return math.isfinite(value), value if math.isfinite(value) else None
     if isinstance(value, str):
-        return not any("\ud800" <= char <= "\udfff" for char in value), value
+        return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value), value
     return False, None

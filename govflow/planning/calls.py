@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from typing import Literal
 
 from govflow.ir.models import StepKind
 from govflow.planning.arguments import Arguments, literals, names_given, signature_of
@@ -16,14 +17,17 @@ from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.hollow import note_hollow
 from govflow.planning.inlining import inline
 from govflow.planning.machine import Machine
-from govflow.planning.members import bind, class_member, element, iterate, metaclass_of, take_in
-from govflow.planning.options import Hook, read_options
-from govflow.planning.runnables import code_of, defaults_of, described, make_runnable, recorded_as
+from govflow.planning.members import bind, class_member, element, iterate, metaclass_of, of_engine, take_in
+from govflow.planning.options import Hook, Options, read_options
+from govflow.planning.rounds import of_map
+from govflow.planning.runnables import code_of, defaults_of, described, make_runnable, recorded_as, with_running
 from govflow.planning.special import special
 from govflow.planning.spread import spread
+from govflow.planning.subclassed import kind_of, runnable_of, start
 from govflow.planning.unresolved import unresolved
 from govflow.planning.values import (
     NO_DEPS,
+    UNNAMED,
     BoundFunction,
     Choice,
     ClassValue,
@@ -46,6 +50,7 @@ from govflow.planning.values import (
     Origin,
     Partial,
     PastTask,
+    Super,
     TaskValue,
     Value,
     deps_of,
@@ -53,6 +58,7 @@ from govflow.planning.values import (
     is_whole,
     join,
     parts,
+    runnable_in,
 )
 from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, STORING
 
@@ -68,7 +74,7 @@ def call(machine: Machine, target: Value, given: Arguments, node: ast.AST) -> Va
             with machine.maybe():
                 return join([call(machine, option, given, node) for option in options])
         case TaskValue() | FlowValue() as runnable:
-            return run(machine, runnable, "__call__", given, node)
+            return _call_runnable(machine, runnable, given, node)
         case Function() as function:
             return _call_function(machine, function, given, node)
         case BoundFunction(function=function, receiver=receiver):
@@ -130,9 +136,9 @@ def run(
     passed = given.without("wait_for", "return_state", "deferred")
     if how == "apply_async":
         passed = _of_apply_async(machine, passed)
-    order = deps_of(waited) if waited is not None else NO_DEPS
+    values = passed.values()
     method = runnable.receiver is not None
-    bound = names_given(runnable.fn, passed, method=method)
+    bound = {} if handed_over else names_given(runnable.fn, passed, method=method)
     mapped = how == "map"
     is_task = isinstance(runnable, TaskValue)
     callee, where = described(machine, runnable.fn)
@@ -144,15 +150,16 @@ def run(
         runnable.options,
         defaults_of(runnable, where),
         lambda: code_of(machine, runnable),
-        data=passed.deps(),
-        order=order,
-        direct=NO_DEPS if handed_over else direct_deps(*passed.values()),
+        data=deps_of(*values),
+        order=deps_of(waited) if waited is not None else NO_DEPS,
+        direct=NO_DEPS if handed_over else direct_deps(*values),
         direct_order=direct_deps(waited) if waited is not None else NO_DEPS,
-        closed=_closed(runnable.fn, {} if handed_over else bound, passed),
+        closed=_closed(runnable.fn, bound, passed),
         recorded_as=recorded_as(machine, runnable.fn),
-        parameters=() if handed_over else tuple(bound),
+        parameters=tuple(bound),
         constants={HANDED_OVER: [callee]} if handed_over else literals(bound, mapped=mapped),
         many=mapped or runnable.wrapped or handed_over,
+        times=None if runnable.wrapped or handed_over else of_map(machine, node, how),
     )
     if place is None:
         if machine.frame.qualname == "":
@@ -170,7 +177,9 @@ def run(
             only_deeds(machine, runnable.fn, body_given, node, place.draft.deeds)
         machine.optional -= 1
     if isinstance(runnable, TaskValue) and runnable.options.hooks and machine.recorder is not None:
-        machine.recorder.hooked[runnable] = None
+        called = machine.recorder.hooked.setdefault(runnable, {})
+        if place.draft is not None:
+            called[place.draft.number] = place.draft
     number = place.draft.number if place.draft is not None else 0
     made = frozenset((number,))
     result = Data(made, Origin.STEP, direct=NO_DEPS if mapped or handed_over else made, whole=True)
@@ -189,12 +198,28 @@ def _as_given(result: Data, gave: Value | None) -> Data:
     return result
 
 
+def _call_runnable(machine: Machine, runnable: TaskValue | FlowValue, given: Arguments, node: ast.AST) -> Value:
+    own = runnable.own
+    calling = None if own is None else class_member(own.cls, "__call__")
+    if own is not None and calling is not None:
+        return call(machine, bind(machine, calling, own, node), given, node)
+    return run(machine, runnable, "__call__", given, node)
+
+
 def _closed(fn: Value, bound: dict[str, Value], given: Arguments) -> dict[str, Deps]:
     """Parameters of which everything is known that their values were made from; one left to its default too."""
-    found = {name: deps_of(value) for name, value in bound.items() if is_whole(value) and not _has_no_identity(value)}
+    found: dict[str, Deps] = {}
+    for name, value in bound.items():
+        if isinstance(value, Data):
+            if value.whole:
+                found[name] = value.deps
+        elif is_whole(value) and not _has_no_identity(value):
+            found[name] = deps_of(value)
     if isinstance(fn, Function) and is_whole(*given.rest):
         rest = deps_of(*given.rest)
-        found.update((name, rest) for name in signature_of(fn.node.args).names if name not in bound)
+        for name in signature_of(fn.node.args).names:
+            if name not in bound:
+                found[name] = rest
     return found
 
 
@@ -250,7 +275,26 @@ def only_deeds(machine: Machine, fn: Value, given: Arguments, node: ast.AST, dee
 # objects
 
 
+def _make_own(
+    machine: Machine, kind: Literal["task", "flow"], cls: ClassValue, given: Arguments, node: ast.AST
+) -> Value:
+    """A task or flow of a class of the repository."""
+    own, starting = Instance(cls), class_member(cls, "__init__")
+    if not isinstance(starting, Function):
+        start(own, make_runnable(machine, kind, Options(), given, node))
+        return runnable_of(own) or own
+    inline(machine, starting, given.before(own), node)
+    made = runnable_of(own) or own
+    for one in made.options if isinstance(made, Choice) else (made,):
+        if isinstance(one, TaskValue | FlowValue):
+            one.options = with_running(machine, one.options, node)
+    return made
+
+
 def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.AST) -> Value:
+    kind = kind_of(cls)
+    if kind is not None:
+        return _make_own(machine, kind, cls, given, node)
     instance = _made_by_class(machine, cls, given, node)
     if not isinstance(instance, Instance):
         return instance
@@ -268,7 +312,7 @@ def _instantiate(machine: Machine, cls: ClassValue, given: Arguments, node: ast.
         if name not in instance.attributes and isinstance(left, Factory):
             instance.attributes[name] = call(machine, left.makes, Arguments(), node)
     if given.rest:
-        instance.attributes[""] = join(given.rest)
+        instance.attributes[UNNAMED] = join(given.rest)
     for name in ("__post_init__", "model_post_init"):  # dataclasses, attrs, pydantic
         after = class_member(cls, name)
         if isinstance(after, Function):
@@ -307,6 +351,9 @@ def _call_instance(machine: Machine, instance: Instance, given: Arguments, node:
     found = class_member(instance.cls, "__call__")
     if found is not None:
         return call(machine, bind(machine, found, instance, node), given, node)
+    runnable = runnable_of(instance)
+    if runnable is not None:
+        return call(machine, of_engine(runnable, "__call__"), given, node)
     return _call_unknown(machine, instance.cls.qualname, given, node, deps_of(instance))
 
 
@@ -351,9 +398,12 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
                     receiver.options,
                     machine.report(node),
                 )
-                return replace(receiver, options=options)
+                return replace(receiver, options=options, own=None)  # of Prefect's own class
             if name in CALL_METHODS:
                 return run(machine, receiver, name, given, node)
+        case Super(receiver=Instance() as own) if name == "__init__":
+            start(own, make_runnable(machine, kind_of(own.cls) or "task", Options(), given, node))
+            return Data()
         case Container():
             return call_container_method(machine, receiver, name, given)
         case ModuleNames():
@@ -371,6 +421,8 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
             kept = origin if origin in (Origin.STEP, Origin.EXTERNAL) else Origin.COMPUTED
             if name in STORING:
                 take_in(receiver, *given.values())
+            if machine.importing and name not in _LOGGING and not _only_holds(receiver):
+                _keep_runnable(receiver, name, given)
             result = Data(deps | given.deps(), kept, whole=receiver.whole and is_whole(*given.values()))
             note_handed_over(machine, name, given, node)
             return after_method(machine, receiver, name, given, node, result)
@@ -379,6 +431,17 @@ def _call_method(machine: Machine, method: Method, given: Arguments, node: ast.A
                 machine, receiver, name, given, node, Data(given.deps(), whole=is_whole(*given.values()))
             )
     return Data(deps_of(receiver) | given.deps())
+
+
+def _only_holds(data: Data) -> bool:
+    return isinstance(data, Object) and (data.tame or data.made.startswith(_HOLDING))
+
+
+def _keep_runnable(receiver: Data, name: str, given: Arguments) -> None:
+    """An object of outside code that was given a task where a module is imported may call it, by any of its methods."""
+    if any(runnable_in(value) for value in given.values()):
+        receiver.origin = Origin.HIDDEN
+        receiver.reason = f".{name} of an object from outside the repository was given a task, outside a flow"
 
 
 def _call_annotated(
@@ -442,6 +505,9 @@ def escape(
         The steps that are handed over themselves: what the other code returns may come from them.
     """
     found: Deps = NO_DEPS
+    for part in (part for value in given.values() for part in parts(value)):
+        if isinstance(part, Container):
+            part.lent = True
     if machine.recorder is None or machine.frame.place is None:
         return found
     for value in given.values():

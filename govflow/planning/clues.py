@@ -7,8 +7,8 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from govflow.planning.bound_names import words_of
 from govflow.planning.modules import SourceModule
-from govflow.planning.normal_form import words_of
 
 _TABLES = frozenset({"globals", "vars", "eval", "exec"})
 _CLASS_TABLES = frozenset({"__subclasses__", "__init_subclass__"})

@@ -34,8 +34,13 @@ def compiled_functions(source: str, filename: str) -> Mapping[str, tuple[types.C
     Raises:
         SyntaxError: the source is not Python.
     """
+    return functions_in(compile(source, filename, "exec", dont_inherit=True))
+
+
+def functions_in(module: types.CodeType) -> Mapping[str, tuple[types.CodeType, ...]]:
+    """The same of a module that is compiled."""
     found: dict[str, list[types.CodeType]] = {}
-    for code in _nested(compile(source, filename, "exec", dont_inherit=True)):
+    for code in _nested(module):
         found.setdefault(code.co_qualname, []).append(code)
     return {name: tuple(codes) for name, codes in found.items()}
 

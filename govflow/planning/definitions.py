@@ -17,6 +17,7 @@ from govflow.planning.statements import runs
 from govflow.planning.values import (
     NO_DEPS,
     BoundFunction,
+    Choice,
     ClassValue,
     Constant,
     Container,
@@ -34,6 +35,7 @@ from govflow.planning.values import (
     Partial,
     TaskValue,
     Value,
+    join,
 )
 from govflow.planning.vocabulary import (
     ASSET_TASK_MAKERS,
@@ -61,10 +63,12 @@ def _define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> i
 
 
 def _decorate(machine: Machine, node: ast.expr, value: Value) -> Value:
+    decided = machine.decided
     decorator = machine.evaluate(node)
     made = _decorated(machine, node, decorator, value)
     inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
     makes_step = isinstance(made, TaskValue | FlowValue) and not isinstance(value, TaskValue | FlowValue)
+    makes_step = makes_step and machine.decided == decided  # one that decides is held by the digest whole
     if isinstance(inner, Function) and not makes_step and not isinstance(decorator, HookPoint):
         inner.decorators.append(node)
     return made
@@ -101,6 +105,8 @@ def _decorated(machine: Machine, node: ast.expr, decorator: Value, value: Value)
     if _is_registered(machine, node, value):
         return value
     match decorator:
+        case Choice(options=options):  # with and without brackets: ``if fn is None: return partial(...)``
+            return join([_decorated(machine, node, option, value) for option in options])
         case External(dotted=dotted) if dotted in _BINDINGS:
             inner = value.fn if isinstance(value, TaskValue | FlowValue) else value
             if isinstance(inner, Function):

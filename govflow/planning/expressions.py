@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
+from govflow.planning.deciding import decided
 from govflow.planning.effects import texts
 from govflow.planning.machine import EXPRESSIONS, Machine
 from govflow.planning.members import attribute, class_member, element, iterate, loaded_module, take_in
+from govflow.planning.rounds import rounds
 from govflow.planning.scopes import Scope
 from govflow.planning.special import FORMATTED, SHOWN, compared, operated, special, truth, turned
 from govflow.planning.spread import evaluate_arguments
@@ -129,6 +131,9 @@ def _subscript(machine: Machine, node: ast.Subscript) -> Value:
 
 @_reads(ast.IfExp)
 def _conditional(machine: Machine, node: ast.IfExp) -> Value:
+    known = decided(machine, node.test)
+    if known is not None:
+        return machine.evaluate(node.body if known else node.orelse)
     truth(machine, machine.evaluate(node.test), node.test)
     with machine.maybe():
         return join((machine.evaluate(node.body), machine.evaluate(node.orelse)))
@@ -230,9 +235,12 @@ def _yield_from(machine: Machine, node: ast.YieldFrom) -> Value:
 @_reads(ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
     first = machine.evaluate(node.generators[0].iter)  # evaluated once, outside
-    with machine.inner_scope(Scope(machine.scope)), machine.repeatedly():
+    times = rounds(machine, node.generators[0].iter, first)
+    with machine.inner_scope(Scope(machine.scope)), machine.repeatedly(times=times):
         for index, generator in enumerate(node.generators):
             source = first if index == 0 else machine.evaluate(generator.iter)
+            if index:
+                machine.multiply(rounds(machine, generator.iter, source))
             bind_target(machine, generator.target, iterate(machine, source))
             for test in generator.ifs:
                 truth(machine, machine.evaluate(test), test)
@@ -268,9 +276,10 @@ def qualified(machine: Machine, name: str) -> str:
 
 def bind_target(machine: Machine, target: ast.expr, value: Value) -> None:
     """Assign a value to a target: a name, a tuple of targets, an attribute, an element."""
+    if type(target) is ast.Name:  # asked for at every assignment: most are no more
+        machine.scope.bind(target.id, value)
+        return
     match target:
-        case ast.Name(id=name):
-            machine.scope.bind(name, value)
         case ast.Starred(value=inner):
             bind_target(machine, inner, value)
         case ast.Tuple(elts=targets) | ast.List(elts=targets):

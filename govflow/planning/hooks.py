@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from govflow.ir.models import CallSite, Multiplicity, Step, StepKind
@@ -14,7 +14,7 @@ from govflow.planning.effects.recording import after_function
 from govflow.planning.effects.strength import Models
 from govflow.planning.machine import Machine
 from govflow.planning.options import Hook, Options
-from govflow.planning.recorder import Recorder, position_of
+from govflow.planning.recorder import Draft, Recorder, position_of
 from govflow.planning.runnables import described
 from govflow.planning.values import (
     NO_DEPS,
@@ -32,10 +32,10 @@ from govflow.planning.values import (
 )
 
 
-def hook_steps(machine: Machine, flow: FlowValue, used: Iterable[TaskValue]) -> list[Step]:
+def hook_steps(machine: Machine, flow: FlowValue, used: Mapping[TaskValue, Mapping[int, Draft]]) -> list[Step]:
     """A step for each callable given to the flow or to a task that it calls, once for each option and function."""
     steps: list[Step] = []
-    seen: set[tuple[str, str, int]] = set()
+    found: dict[tuple[str, str, int], tuple[Value, dict[int, Draft]]] = {}
     counts: dict[str, int] = {}
     root = flow.fn.qualname if isinstance(flow.fn, Function) else "flow"
     owners: list[TaskValue | FlowValue] = [flow, *used]
@@ -43,15 +43,20 @@ def hook_steps(machine: Machine, flow: FlowValue, used: Iterable[TaskValue]) -> 
         of = "" if isinstance(owner, FlowValue) else described(machine, owner.fn)[0]
         for hook in owner.options.hooks:
             for value in _flat(machine, hook):
-                key = (of, hook.kind, _key(value))
-                if key in seen:
-                    continue
-                seen.add(key)
-                callee, where = described(machine, value)
-                base = f"{root}/{of}@{hook.kind}/{callee}"
-                counts[base] = counts.get(base, 0) + 1
-                steps.append(_hook_step(machine, value, f"{base}#{counts[base]}", callee, where))
+                _, calls = found.setdefault((of, hook.kind, _key(value)), (value, {}))
+                calls.update(used[owner] if isinstance(owner, TaskValue) else {})
+    for (of, kind, _), (value, calls) in found.items():
+        callee, where = described(machine, value)
+        base = f"{root}/{of}@{kind}/{callee}"
+        counts[base] = counts.get(base, 0) + 1
+        many = flow.options.retries > 0 or _run_again(calls.values())
+        steps.append(_hook_step(machine, value, f"{base}#{counts[base]}", callee, where, many=many))
     return steps
+
+
+def _run_again(calls: Collection[Draft]) -> bool:
+    """Whether a task with these calls may change its state in the same way more than once in a run."""
+    return len(calls) > 1 or any(call.many or call.options.retries > 0 for call in calls)
 
 
 def follow_hooks(machine: Machine, flow: FlowValue, recorder: Recorder) -> None:
@@ -96,7 +101,7 @@ def _flat(machine: Machine, hook: Hook) -> list[Value]:
     return [machine.resolve(option) for option in value.options] if isinstance(value, Choice) else [value]
 
 
-def _hook_step(machine: Machine, value: Value, step_id: str, callee: str, where: str) -> Step:
+def _hook_step(machine: Machine, value: Value, step_id: str, callee: str, where: str, *, many: bool) -> Step:
     hidden = isinstance(value, Data)
     site: tuple[CallSite, ...] = ()
     if isinstance(value, Function):
@@ -122,7 +127,7 @@ def _hook_step(machine: Machine, value: Value, step_id: str, callee: str, where:
         resource=done.resource,
         effects=done.effects,
         unseen=done.unseen,
-        multiplicity=Multiplicity.OPTIONAL,
+        multiplicity=Multiplicity.MANY if many else Multiplicity.OPTIONAL,
         code=machine.bodies.digest_of(value, "helper"),
         reason="a callable given to a decorator cannot be read" if hidden else None,
         sites=site,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 
 from govflow.planning.arguments import Arguments, fill_parameters
+from govflow.planning.bound_names import is_generator
 from govflow.planning.effects.echoes import tells_more, with_deps
 from govflow.planning.effects.received import received
 from govflow.planning.inheritance import DEFINING, RECEIVER
 from govflow.planning.machine import DEEPEST, Frame, Machine
-from govflow.planning.normal_form import is_generator
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope
@@ -61,9 +61,10 @@ def inline(
     recorder = machine.recorder
     recording = recorder is not None and machine.frame.place is not None
     quiet = machine.quiet if recording else machine.quiet_at_import
-    memo = not any(map(holds_callable, given.values()))
+    values = given.values()
+    memo = not any(map(holds_callable, values))
     if memo and key in quiet:
-        return Data(given.deps())
+        return Data(deps_of(*values))
     heard = machine.echoes.key_of(function, given, recording=recording) if memo else None
     echo = machine.echoes.get(heard)
     if echo is not None:
@@ -73,6 +74,7 @@ def inline(
         reason = f"helpers are nested too deeply to follow at {function.qualname}"
         return unresolved(machine, node, reason, given, most=1) if recording else Data(NO_DEPS, Origin.HIDDEN, reason)
     touched = recorder.touched if recorder is not None else 0
+    decided = machine.decided
     frame = Frame(function.module, function.qualname, Scope(function.scope), None)
     if machine.frame.place is not None:
         label = machine.label(function)
@@ -91,7 +93,7 @@ def inline(
     if memo and (recorder is None or recorder.touched == touched) and not holds_callable(result):
         if frame.deeds or tells_more(result):
             machine.echoes.keep(heard, function, frame.deeds, result)
-        else:
+        elif machine.decided == decided:  # else it says something else where it is given something else
             quiet.add(key)
     elif place is None and recorder is not None and recorder.touched != touched:
         machine.use(function, "helper")
@@ -125,7 +127,7 @@ def _read_body(machine: Machine, function: Function, frame: Frame, key: int) -> 
         del machine.active[key]
     if frame.recursed and frame.place is not None:
         for draft in frame.place.drafts():
-            draft.many = True
+            draft.many, draft.count = True, None
     if frame.yields:
         swallows = not isinstance(function.node, ast.Lambda) and yield_is_caught(function.node.body)
         return Container([join(frame.yields)], exact=False, swallows=swallows)

@@ -12,6 +12,7 @@ from govflow.planning.calls import call, entered_with, escape, hand_over, left_w
 from govflow.planning.inheritance import super_of
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
+from govflow.planning.modules import SourceModule
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
 from govflow.planning.runnables import make_runnable
@@ -19,13 +20,16 @@ from govflow.planning.special import builtin_called
 from govflow.planning.unresolved import unresolved
 from govflow.planning.values import (
     NO_DEPS,
+    UNNAMED,
     Choice,
+    ClassValue,
     Constant,
     Container,
     Data,
     External,
     Factory,
     FlowValue,
+    Instance,
     ModuleNames,
     ModuleRef,
     Named,
@@ -34,10 +38,12 @@ from govflow.planning.values import (
     PastTask,
     TaskValue,
     Value,
+    holds_callable,
     is_whole,
     join,
     made_from,
     parts,
+    runnable_in,
 )
 
 
@@ -79,6 +85,8 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
         return _reduce(machine, given, node)
     if dotted in words.COLLECTIONS:
         return _collection(machine, dotted, given, node)
+    if dotted in words.NAMESPACES and not given.positional and (not given.rest or _hold_callables(given.rest)):
+        return _namespace(given)
     if last in words.ENTERING and given.positional:
         context = given.first()
         entered = entered_with(machine, context, node)
@@ -97,11 +105,29 @@ def call_external(machine: Machine, dotted: str, given: Arguments, node: ast.AST
     of_class = package.rpartition(".")[2][:1].isupper()  # a method of a block: ``SqlAlchemyConnector.load``
     if dotted.startswith(words.COLLECTION_PREFIX) and last.islower() and not of_class:
         return unresolved(machine, node, f"{dotted} is not in the repository and may be a task", given)
+    if machine.frame.place is None and any(runnable_in(value) for value in given.values()):
+        # At import nothing is recorded as handed over, so what comes back must say that it may call the task.
+        return Data(given.deps(), Origin.HIDDEN, f"{dotted} was given a task, outside a flow")
     deps = escape(machine, dotted, given, node)
     if last in words.MEMBER_LOOKUPS and any(isinstance(value, ModuleRef | ModuleNames) for value in given.values()):
         return Data(deps, Origin.HIDDEN, f"the names of a module are looked up by {dotted}")
     pure = dotted.partition(".")[0] in words.PURE_MODULES and is_whole(*given.values())
     return Data(deps | given.deps(), Origin.EXTERNAL, whole=pure)
+
+
+def _namespace(given: Arguments) -> Value:
+    """``SimpleNamespace(...)``: an object that has these attributes and no class of the repository."""
+    node = ast.ClassDef("SimpleNamespace", [], [], [], [])
+    cls = ClassValue(node, SourceModule("", ast.Module([], []), ""), node.name, {}, ())
+    if not given.rest:
+        return Instance(cls, dict(given.keywords))
+    unnamed = join(given.rest)  # what has a computed name may stand behind each name
+    named = {name: join((value, unnamed)) for name, value in given.keywords.items()}
+    return Instance(cls, {**named, UNNAMED: unnamed})
+
+
+def _hold_callables(values: list[Value]) -> bool:
+    return any(not isinstance(value, Data) and holds_callable(value) for value in values)
 
 
 def _call_engine(machine: Machine, dotted: str, last: str, given: Arguments, node: ast.AST) -> Value:

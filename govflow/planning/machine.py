@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -40,6 +40,7 @@ from govflow.planning.values import (
     Instance,
     ModuleRef,
     Origin,
+    TaskValue,
     Text,
     Value,
     join,
@@ -99,6 +100,65 @@ class CodeReader(Protocol):
         """A digest of code together with what runs when these files and those that they import are imported."""
 
 
+# What is entered for every function and branch: a generator as a context manager costs more than what it counts.
+
+
+class _Reading:
+    """Being inside a function or module."""
+
+    __slots__ = ("_frame", "_machine", "_saved")
+
+    def __init__(self, machine: Machine, frame: Frame) -> None:
+        self._machine, self._frame = machine, frame
+
+    def __enter__(self) -> None:
+        machine = self._machine
+        self._saved = machine.frame, machine.scope, machine.at
+        machine.reach_out()
+        machine.frame, machine.scope = self._frame, self._frame.scope
+        machine.depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        machine = self._machine
+        machine.depth -= 1
+        machine.frame, machine.scope, machine.at = self._saved
+
+
+class _Maybe:
+    """Being on one of several paths."""
+
+    __slots__ = ("_machine", "_when")
+
+    def __init__(self, machine: Machine, when: bool) -> None:
+        self._machine, self._when = machine, when
+
+    def __enter__(self) -> None:
+        self._machine.optional += self._when
+
+    def __exit__(self, *error: object) -> None:
+        self._machine.optional -= self._when
+
+
+class _Repeatedly:
+    """Being where code runs any number of times."""
+
+    __slots__ = ("_machine", "_rounds", "_times", "_when")
+
+    def __init__(self, machine: Machine, when: bool, times: int | None) -> None:
+        self._machine, self._when, self._times = machine, when, times
+
+    def __enter__(self) -> None:
+        machine = self._machine
+        self._rounds = machine.rounds
+        machine.many += self._when
+        if self._when:
+            machine.multiply(self._times)
+
+    def __exit__(self, *error: object) -> None:
+        self._machine.many -= self._when
+        self._machine.rounds = self._rounds
+
+
 class Machine:
     """Reads one flow."""
 
@@ -120,6 +180,7 @@ class Machine:
         self.unresolved: dict[tuple[int, str], dict[int, Draft]] = {}  # by call and reason, by number
         self.at: ast.AST = ast.Pass()  # what is being read, where a special method is called
         self.many = 0
+        self.rounds: int | None = 1  # how often what is read may run; None where the source does not tell
         self.optional = 0
         self.loops = 0
         self.active: dict[int, Frame] = {}
@@ -131,7 +192,10 @@ class Machine:
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.used: dict[UsedFunction, None] = {}
         self.described: dict[int, tuple[Function, tuple[str, str]]] = {}  # by id; the function is held, so it stays
+        self.codes: dict[int, tuple[TaskValue, Options, str]] = {}  # digests by id of the task, which is held
         self.bodies: CodeReader
+        self.importing = 0  # modules whose top level is being read, one inside the other
+        self.decided = 0  # grows with every test that what a helper was given decided
         self.past_only = False  # only what runs past its task is recorded
         self._scopes: dict[str, Scope] = {}
         self._stars: dict[str, list[str]] = {}
@@ -172,18 +236,9 @@ class Machine:
         self.optional -= entered
         return ends
 
-    @contextmanager
-    def reading(self, frame: Frame) -> Iterator[Frame]:
+    def reading(self, frame: Frame) -> _Reading:
         """Go into a function or module."""
-        saved = self.frame, self.scope, self.at
-        self._reached += 1
-        self.frame, self.scope = frame, frame.scope
-        self.depth += 1
-        try:
-            yield frame
-        finally:
-            self.depth -= 1
-            self.frame, self.scope, self.at = saved
+        return _Reading(self, frame)
 
     @contextmanager
     def inner_scope(self, scope: Scope) -> Iterator[Scope]:
@@ -205,19 +260,17 @@ class Machine:
         finally:
             self.frame = saved
 
-    @contextmanager
-    def maybe(self, *, when: bool = True) -> Iterator[None]:
+    def maybe(self, *, when: bool = True) -> _Maybe:
         """What is read inside runs on some paths only."""
-        self.optional += when
-        yield
-        self.optional -= when
+        return _Maybe(self, when)
 
-    @contextmanager
-    def repeatedly(self, *, when: bool = True) -> Iterator[None]:
-        """What is read inside runs any number of times."""
-        self.many += when
-        yield
-        self.many -= when
+    def repeatedly(self, *, when: bool = True, times: int | None = None) -> _Repeatedly:
+        """What is read inside runs any number of times, or at most so often."""
+        return _Repeatedly(self, when, times)
+
+    def multiply(self, times: int | None) -> None:
+        """What is read from here to the end of the loop runs so often as often."""
+        self.rounds = None if self.rounds is None or times is None else self.rounds * times
 
     def reach_out(self) -> None:
         """Note that what is read now goes beyond its own statements: it may say something else another time."""
@@ -238,8 +291,10 @@ class Machine:
         module = self.graph.load(path)
         scope = Scope()
         self._scopes[path] = scope
-        counts = self.many, self.optional, self.loops
+        counts = self.many, self.optional, self.loops, self.rounds
         self.many = self.optional = self.loops = 0
+        self.importing += 1
+        self.rounds = 1
         frame = Frame(module, "", scope, None)
         self.at_import[path] = frame.deeds
         with self.reading(frame):
@@ -247,7 +302,8 @@ class Machine:
             self.execute(module.tree.body)
             if self._reached == reached and not frame.deeds.found:
                 self.graph.inert.add(path)
-        self.many, self.optional, self.loops = counts
+        self.importing -= 1
+        self.many, self.optional, self.loops, self.rounds = counts
         return scope
 
     def star_import(self, dotted: str) -> None:
@@ -389,11 +445,12 @@ class Machine:
         order: Deps = NO_DEPS,
         direct: Deps = NO_DEPS,
         direct_order: Deps = NO_DEPS,
-        closed: Mapping[str, Deps] | None = None,
+        closed: dict[str, Deps] | None = None,
         recorded_as: frozenset[str] = frozenset(),
         parameters: tuple[str, ...] = (),
         constants: dict[str, JsonValue] | None = None,
         many: bool = False,
+        times: int | None = None,
         optional: bool = False,
         reason: str | None = None,
     ) -> Place | None:
@@ -402,19 +459,23 @@ class Machine:
             return None
         place = self.frame.place.child((kind, options, reason, callee), callee, self.site(node))
         is_many, is_optional = bool(self.many or many), bool(self.optional or optional)
+        count = self.rounds if not many else None if self.rounds is None or times is None else self.rounds * times
         draft = place.draft
         if draft is None:
             self._numbers += 1
             draft = Draft(self._numbers, kind, callee, options, defaults, code(), is_many, is_optional, reason)
+            draft.count = count
             draft.recorded_as = recorded_as
-            draft.closed = dict(closed or {})
+            draft.closed = closed or {}
+            draft.constants = constants or {}
             place.draft = draft
             self.recorder.drafts[draft.number] = draft
             for frame in self.active.values():
                 if frame.below is not None:
                     frame.below.add(draft.number)
-        draft.close(closed or {})
-        draft.meet(many=is_many, optional=is_optional, constants=constants or {})
+        else:
+            draft.close(closed or {})
+            draft.meet(many=is_many, optional=is_optional, count=count, constants=constants or {})
         draft.parameters.update(dict.fromkeys(parameters))
         self.recorder.touched += 1
         self.recorder.latest.append(draft.number)

@@ -12,8 +12,10 @@ from govflow.planning.effects.texts import path_attribute
 from govflow.planning.inheritance import inherited, outside, runs_when_started
 from govflow.planning.machine import Machine
 from govflow.planning.special import each_of, special
+from govflow.planning.subclassed import kind_of, runnable_of
 from govflow.planning.values import (
     NO_DEPS,
+    UNNAMED,
     BoundFunction,
     Choice,
     ClassValue,
@@ -40,7 +42,7 @@ from govflow.planning.values import (
     join,
     made_from,
 )
-from govflow.planning.vocabulary import CALL_METHODS, HOOK_POINTS
+from govflow.planning.vocabulary import CALL_METHODS, FLOW_CLASSES, HOOK_POINTS, TASK_CLASSES
 
 GLOBALS = "the name is looked up in globals()"
 _PASSED_ON = (Origin.STEP, Origin.EXTERNAL, Origin.PARAMETER, Origin.HIDDEN)
@@ -54,7 +56,7 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
         case External(dotted=dotted):
             return External(f"{dotted}.{name}")
         case TaskValue() | FlowValue():
-            return _of_runnable(owner, name)
+            return _of_runnable(machine, owner, name, node)
         case Instance():
             return _of_instance(machine, owner, name, node)
         case ClassValue():
@@ -76,7 +78,22 @@ def attribute(machine: Machine, owner: Value, name: str, node: ast.AST) -> Value
     return Data(deps_of(owner))
 
 
-def _of_runnable(owner: TaskValue | FlowValue, name: str) -> Value:
+def _of_runnable(machine: Machine, owner: TaskValue | FlowValue, name: str, node: ast.AST) -> Value:
+    """What its own class has of that name, else what Prefect's has."""
+    own = owner.own
+    stored = None if own is None else own.attributes.get(name)
+    found = None if own is None or stored is not None else class_member(own.cls, name)
+    if own is not None and found is not None:
+        return bind(machine, found, own, node)
+    return of_engine(owner, name) if stored is None else machine.resolve(stored)
+
+
+def of_engine(owner: Value, name: str) -> Value:
+    """What Prefect's own class gives a task or flow."""
+    if isinstance(owner, Choice):
+        return join(of_engine(option, name) for option in owner.options)
+    if not isinstance(owner, TaskValue | FlowValue):
+        return Data()
     if name == "fn":
         return PastTask(owner)
     if name in HOOK_POINTS:
@@ -97,6 +114,12 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
         found = class_member(owner.cls, "run")
     if found is None and name == "__dict__":
         return Data(deps_of(owner), Origin.HIDDEN, "the name is looked up in __dict__")
+    unnamed = owner.attributes.get(UNNAMED)
+    if found is None and unnamed is not None and not isinstance(unnamed, Data | Constant):
+        return machine.resolve(unnamed)
+    runnable = runnable_of(owner)
+    if found is None and runnable is not None:
+        return of_engine(runnable, name)
     if found is None:
         field = field_of(machine, owner.cls, name, deps_of(owner))
         if field is not None:
@@ -110,6 +133,9 @@ def _of_instance(machine: Machine, owner: Instance, name: str, node: ast.AST) ->
 
 def _of_super(machine: Machine, owner: Super, name: str, node: ast.AST) -> Value:
     found, receiver = inherited(owner, name), owner.receiver
+    if found is None and isinstance(receiver, Instance) and kind_of(receiver.cls) is not None:
+        runnable = runnable_of(receiver)
+        return Method(owner, name) if runnable is None else of_engine(runnable, name)
     if found is None:
         return Method(of_outside_base(machine, outside(owner), deps_of(receiver), owner.owner.qualname), name)
     if isinstance(receiver, Instance):
@@ -215,6 +241,8 @@ def element(machine: Machine, owner: Value, index: Value) -> Value:
             return element(machine, taken(machine, made, name), index)
         case Data() | Method(receiver=Data()):
             return _part_of(_data(owner), deps_of(index))
+        case External(dotted=dotted) if dotted in TASK_CLASSES | FLOW_CLASSES:
+            return owner  # Task[P, R]
         case External() | ModuleRef():
             return Data(deps_of(index), Origin.EXTERNAL)
     return made_from(owner, index)

@@ -5,7 +5,7 @@ default values, names of globals, attributes, parameters and keywords, annotatio
 plain lists and strings, our own and not ``ast.dump``'s, so that Python 3.11, 3.12 and 3.13 give the same bytes for the
 same source.
 
-Standard library only: a test runs this file alone under each Python minor that it finds.
+Standard library only, as what it imports: a test runs it under each Python minor that it finds.
 """
 
 from __future__ import annotations
@@ -13,36 +13,29 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from govflow.planning.bound_names import (
+    COMPREHENSIONS,
+    DEFINITIONS,
+    local_names,
+    names_bound,
+    parameters,
+    survey,
+    words_of,
+)
+
 Form: TypeAlias = Any  # nested lists of str and None
-FunctionNode: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 
 _SKIPPED = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple"})
 _NAME_READERS = frozenset({"locals", "vars", "eval", "exec", "dir"})
 """Builtins through which the name of a local variable can be seen: a body that uses them keeps its names."""
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _NAME_OF_FUNCTION = 2  # where it stands in the form of a function
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_SCOPES = frozenset({*_COMPREHENSIONS, *_DEFINITIONS, ast.Lambda, ast.NamedExpr})
-"""Nodes that hold names of their own, and what reaches out of them."""
-_BINDING = frozenset(
-    {*_DEFINITIONS, ast.Import, ast.ImportFrom} | {ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
-)
-_WITHOUT_NODES = frozenset(
-    {"ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment", "simple", "level", "module", "asname"}
-    | {"is_async", "conversion", "rest", "kwd_attrs", "lineno", "tag"}
-)
-"""Fields that hold texts, numbers, contexts and operators."""
-_PLAIN = frozenset(
-    {ast.Assign, ast.AugAssign, ast.Await, ast.BinOp, ast.BoolOp, ast.Call, ast.Compare, ast.Dict, ast.Expr, ast.For}
-    | {ast.If, ast.IfExp, ast.List, ast.Raise, ast.Return, ast.Subscript, ast.Tuple, ast.UnaryOp, ast.With, ast.keyword}
-)
-"""Most nodes: written field by field. Asking for each kind in turn would be most of the work."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_CAPTURED = frozenset({"name", "rest"})  # fields of patterns that bind a name
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, check_circular=False)
-_NODE_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 _FORM_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
@@ -62,56 +55,15 @@ class Normal:
 
 def normalise(node: ast.AST) -> Normal:
     """Normal form of a function, a class, a statement or an expression. Its own decorators are left out."""
-    words = words_of(node)
+    words, local = survey(node) if isinstance(node, _FUNCTIONS) else (words_of(node), frozenset[str]())
     writer = _Writer(keep_names=not words.isdisjoint(_NAME_READERS))
-    form = writer.root(node)
+    form = writer.root(node, local)
     return Normal(form, tuple(dict.fromkeys(writer.free)), tuple(dict.fromkeys(writer.imports)), words)
 
 
 def digest(form: Form) -> str:
     """``sha256:`` digest of a form's JSON: sorted keys, no spaces, ASCII."""
     return "sha256:" + hashlib.sha256(_JSON.encode(form).encode("ascii")).hexdigest()
-
-
-def local_names(node: FunctionNode) -> frozenset[str]:
-    """Names that are local to a function: parameters and everything it binds, less ``global`` and ``nonlocal``."""
-    bound, outer = _names_bound([node.body] if isinstance(node, ast.Lambda) else node.body)
-    bound.update(argument.arg for argument in parameters(node.args))
-    return frozenset(bound - outer)
-
-
-def _names_bound(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
-    """The names that a scope binds, and those that it says are of another scope."""
-    bound: set[str] = set()
-    outer: set[str] = set()
-    for child in _own_nodes(body):
-        kind = type(child)
-        if kind is ast.Name:
-            if type(child.ctx) is not ast.Load:  # type: ignore[attr-defined]  # exactly a name
-                bound.add(child.id)  # type: ignore[attr-defined]  # exactly a name
-        elif kind in _BINDING:
-            bound.update(_bound_by(child))
-        elif isinstance(child, ast.Global | ast.Nonlocal):
-            outer.update(child.names)
-    return bound, outer
-
-
-def parameters(arguments: ast.arguments) -> list[ast.arg]:
-    """Every parameter in the order of the signature: positional, ``*``, keyword-only, ``**``."""
-    found = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        found.append(arguments.vararg)
-    found.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        found.append(arguments.kwarg)
-    return found
-
-
-def is_generator(node: FunctionNode) -> bool:
-    """Whether calling the function gives a generator."""
-    if isinstance(node, ast.Lambda):
-        return False
-    return any(type(child) in (ast.Yield, ast.YieldFrom) for child in _own_nodes(node.body))
 
 
 def is_text(node: ast.AST) -> bool:
@@ -131,83 +83,8 @@ def unquoted(annotation: ast.expr) -> ast.expr:
 
 def docstrings(node: ast.AST) -> list[str]:
     """The docstrings of a definition and of the definitions inside it."""
-    found = [ast.get_docstring(child) for child in ast.walk(node) if isinstance(child, _DEFINITIONS)]
+    found = [ast.get_docstring(child) for child in ast.walk(node) if isinstance(child, DEFINITIONS)]
     return [text for text in found if text is not None]
-
-
-def words_of(root: ast.AST) -> frozenset[str]:
-    """Every name below a node, every attribute with a dot before it, and ``__doc__`` where it stands as text."""
-    found: set[str] = set()
-    stack = [root]
-    for node in stack:  # it grows while it is read
-        kind = type(node)
-        if kind is ast.Name:
-            found.add(node.id)  # type: ignore[attr-defined]  # exactly a name
-        elif kind is ast.Constant:
-            if node.value == "__doc__":  # type: ignore[attr-defined]  # exactly a constant
-                found.add("__doc__")
-        else:
-            if kind is ast.Attribute:
-                found.add(f".{node.attr}")  # type: ignore[attr-defined]  # exactly an attribute
-            stack += _children(node)
-    return frozenset(found)
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    """The nodes below a node; several times faster than ``ast.iter_child_nodes``.
-
-    Contexts and operators are left out; they say nothing by themselves.
-    """
-    found: list[ast.AST] = []
-    for name in _NODE_FIELDS.get(type(node)) or _fields_of(type(node)):
-        value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif value.__class__ is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
-    return found
-
-
-def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of node that hold nodes."""
-    known = () if kind in (ast.Constant, ast.Name) else tuple(n for n in kind._fields if n not in _WITHOUT_NODES)
-    _NODE_FIELDS[kind] = known
-    return known
-
-
-def _own_nodes(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Nodes of a scope: does not go into nested functions, classes and lambdas, whose names are their own."""
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        kind = type(node)
-        if kind is ast.Constant:
-            continue  # binds nothing and holds nothing
-        yield node
-        if kind is ast.Name:
-            continue
-        if kind not in _SCOPES:
-            stack += _children(node)
-        elif isinstance(node, _DEFINITIONS):
-            stack.extend(node.decorator_list)
-        elif isinstance(node, _COMPREHENSIONS):
-            # Only the walrus reaches out of a comprehension.
-            stack.extend(child for child in ast.walk(node) if isinstance(child, ast.NamedExpr))
-        elif isinstance(node, ast.NamedExpr):
-            stack.extend((node.target, node.value))
-
-
-def _bound_by(node: ast.AST) -> list[str]:
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            return [name]
-        case ast.MatchMapping(rest=str(name)):
-            return [name]
-    return []
 
 
 @dataclass
@@ -216,6 +93,7 @@ class _Scope:
     names: frozenset[str]
     kept: frozenset[str] = frozenset()  # parameters: callers may name them
     tokens: dict[str, str] = field(default_factory=dict)
+    written: dict[str, Form] = field(default_factory=dict)  # its own names, in its own statements
 
 
 class _Writer:
@@ -226,9 +104,10 @@ class _Writer:
         self._scopes: list[_Scope] = []
         self._count = 0
 
-    def root(self, node: ast.AST) -> Form:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            form = self._function(node, decorators=False)
+    def root(self, node: ast.AST, local: frozenset[str]) -> Form:
+        """The form of a whole piece; ``local`` are the names of a function."""
+        if isinstance(node, _FUNCTIONS):
+            form = self._function(node, decorators=False, local=local)
             # Who uses the function says its name. A renamed function is the same code.
             form[_NAME_OF_FUNCTION] = ""
             return form
@@ -239,8 +118,11 @@ class _Writer:
     # names
 
     def _name(self, name: str) -> Form:
-        if self._scopes and name in self._scopes[-1].names:
-            return self._token(self._scopes[-1], name)
+        if self._scopes:
+            own = self._scopes[-1]
+            if name in own.names:
+                form = own.written[name] = self._token(own, name)
+                return form
         for depth, scope in enumerate(reversed(self._scopes)):
             if scope.kind == "class" and depth:
                 continue  # a class body's names are not seen by its methods
@@ -272,12 +154,14 @@ class _Writer:
             if (form := self._node(statement)) is not None
         ]
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, decorators: bool) -> list[Form]:
+    def _function(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, decorators: bool, local: frozenset[str] | None = None
+    ) -> list[Form]:
         outer = [self._node(item) for item in node.decorator_list] if decorators else []
         defaults = self._defaults(node.args)
         name = self._name(node.name) if self._scopes else node.name
         kept = frozenset(argument.arg for argument in parameters(node.args))
-        self._scopes.append(_Scope("function", local_names(node), kept))
+        self._scopes.append(_Scope("function", local_names(node) if local is None else local, kept))
         form: list[Form] = [
             "Function",
             isinstance(node, ast.AsyncFunctionDef),
@@ -315,7 +199,7 @@ class _Writer:
         outer = [self._node(item) for item in node.decorator_list] if decorators else []
         bases = [self._node(item) for item in [*node.bases, *node.keywords]]
         name = self._name(node.name) if self._scopes else node.name
-        bound, _ = _names_bound(node.body)
+        bound, _ = names_bound(node.body)
         self._scopes.append(_Scope("class", frozenset(bound)))
         form = ["Class", name, outer, bases, self._body(node.body)]
         self._scopes.pop()
@@ -397,55 +281,84 @@ class _Writer:
         return None if value is None else ["Assign", [self._node(node.target)], value]
 
     def _node(self, node: ast.AST) -> Form:
-        if type(node) in _PLAIN:
-            return self._generic(node)
-        match node:
-            case ast.Name(id=name):
-                return self._name(name)
-            case ast.Constant(value=value):
-                return constant_form(value)
-            case ast.Attribute():
-                return self._attribute(node)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return self._function(node, decorators=True)
-            case ast.ClassDef():
-                return self._class(node, decorators=True)
-            case ast.Lambda():
-                return self._lambda(node)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                return self._comprehension(node)
-            case ast.Import() | ast.ImportFrom():
-                return self._import(node)
-            case ast.JoinedStr():
-                return self._text(node)
-            case ast.AnnAssign():
-                return self._assignment(node)
-            case ast.ExceptHandler():
-                caught = None if node.type is None else self._node(node.type)
-                return ["Except", caught, None if node.name is None else self._name(node.name), self._body(node.body)]
-            case ast.MatchAs() | ast.MatchStar() | ast.MatchMapping():
-                return self._generic(node, captures=True)
-        return self._generic(node)
+        write = _WRITERS.get(type(node), _Writer._generic)
+        return write(self, node)
+
+    def _read(self, node: ast.Name) -> Form:
+        known = self._scopes[-1].written.get(node.id) if self._scopes else None
+        return self._name(node.id) if known is None else known
+
+    def _call(self, node: ast.Call) -> Form:
+        """As :meth:`_generic` writes it, which a long flow would ask for at every call and keyword."""
+        write = self._node
+        return [
+            "Call",
+            write(node.func),
+            [write(item) for item in node.args],
+            [["keyword", item.arg, write(item.value)] for item in node.keywords],
+        ]
+
+    def _assign(self, node: ast.Assign) -> Form:
+        return ["Assign", [self._node(item) for item in node.targets], self._node(node.value)]
+
+    def _constant(self, node: ast.Constant) -> Form:
+        return constant_form(node.value)
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Form:
+        return self._function(node, decorators=True)
+
+    def _class_inside(self, node: ast.ClassDef) -> Form:
+        return self._class(node, decorators=True)
+
+    def _handler(self, node: ast.ExceptHandler) -> Form:
+        caught = None if node.type is None else self._node(node.type)
+        return ["Except", caught, None if node.name is None else self._name(node.name), self._body(node.body)]
+
+    def _capture(self, node: ast.AST) -> Form:
+        return self._generic(node, captures=True)
 
     def _generic(self, node: ast.AST, *, captures: bool = False) -> Form:
-        form: list[Form] = [type(node).__name__]
-        for name in _FORM_FIELDS.get(type(node)) or _written_fields(type(node)):
+        kind = type(node)
+        form: list[Form] = [kind.__name__]
+        for name in _FORM_FIELDS.get(kind) or _written_fields(kind):
             value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                form.append(self._node(value))
-            elif isinstance(value, list):
+            if value is None or value.__class__ is str:
+                form.append(self._name(value) if captures and value and name in _CAPTURED else value)
+            elif value.__class__ is list:
                 statements = bool(value) and isinstance(value[0], ast.stmt)
                 form.append(self._body(value) if statements else [self._leaf(item) for item in value])
-            elif captures and name in ("name", "rest") and isinstance(value, str):
-                form.append(self._name(value))
             else:
-                form.append(value if value is None or isinstance(value, str) else str(value))
+                form.append(self._leaf(value))
         return form
 
     def _leaf(self, value: object) -> Form:
+        write = _WRITERS.get(type(value))
+        if write is not None:
+            return write(self, value)
         if isinstance(value, ast.AST):
-            return self._node(value)
+            return self._generic(value)
         return value if value is None or isinstance(value, str) else str(value)
+
+
+_WRITERS: dict[type[Any], Callable[[_Writer, Any], Form]] = {
+    ast.Name: _Writer._read,
+    ast.Constant: _Writer._constant,
+    ast.Call: _Writer._call,
+    ast.Assign: _Writer._assign,
+    ast.Attribute: _Writer._attribute,
+    ast.FunctionDef: _Writer._definition,
+    ast.AsyncFunctionDef: _Writer._definition,
+    ast.ClassDef: _Writer._class_inside,
+    ast.Lambda: _Writer._lambda,
+    **dict.fromkeys(COMPREHENSIONS, _Writer._comprehension),
+    ast.Import: _Writer._import,
+    ast.ImportFrom: _Writer._import,
+    ast.JoinedStr: _Writer._text,
+    ast.AnnAssign: _Writer._assignment,
+    ast.ExceptHandler: _Writer._handler,
+    **dict.fromkeys((ast.MatchAs, ast.MatchStar, ast.MatchMapping), _Writer._capture),
+}
+"""Kinds of nodes with a form of their own; the others are written field by field."""
 
 
 def _written_fields(kind: type[ast.AST]) -> tuple[str, ...]:
@@ -455,17 +368,17 @@ def _written_fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 def constant_form(value: object) -> Form:
     """A constant with its type: ``1``, ``True`` and ``1.0`` are three."""
+    if type(value) is str:
+        return ["str", value]
+    if type(value) is int:
+        return ["int", hex(value)]  # hex has no limit on the number of digits
     match value:
         case None:
             return ["none"]
         case bool():
             return ["bool", str(value)]
-        case str():
-            return ["str", value]
         case bytes():
             return ["bytes", value.hex()]
-        case int():
-            return ["int", hex(value)]  # hex has no limit on the number of digits
         case float():
             return ["float", value.hex()]
         case complex():

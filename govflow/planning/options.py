@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from govflow.ir.models import Tier
+from govflow.ir.vocabulary import WAITS
 from govflow.planning.modules import SourceModule
-from govflow.planning.values import Choice, Constant, Container, Data, External, Value
+from govflow.planning.values import Choice, Constant, Container, Data, External, Function, Value
 from govflow.planning.vocabulary import FLOW_HOOKS, TASK_HOOKS
 
 Report = Callable[[str, str], None]
 """Takes the code and the message of a finding."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hook:
     """A callable given to a decorator, and the option it was given to."""
 
@@ -23,7 +25,7 @@ class Hook:
     value: Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Option:
     """An option that decides whether or how a body runs, as the source writes it."""
 
@@ -48,11 +50,39 @@ class Options:
     # A lambda that is read twice is two values: hooks do not tell two calls apart.
     hooks: tuple[Hook, ...] = field(default=(), compare=False)
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Asked for at every call of the task."""
+        own = (self.name, self.action, self.provider, self.resource, self.tier, self.approval, self.records)
+        return hash((*own, self.retries, self.running))
+
     def with_hook(self, hook: Hook) -> Options:
         """The same options and one hook more."""
         if any(known.kind == hook.kind and known.value is hook.value for known in self.hooks):
             return self
         return replace(self, hooks=(*self.hooks, hook))
+
+    @property
+    def hooks_named(self) -> bool:
+        """Whether :meth:`hook_names` says all of the hooks: two readings of the source mean the same by it."""
+        return all(_is_named(hook.value) for hook in self.hooks)
+
+    def hook_names(self) -> tuple[tuple[str, Hashable], ...]:
+        """What the hooks are called, alike in every reading of the source."""
+        return tuple((hook.kind, _name_of(hook.value)) for hook in self.hooks)
+
+
+def _is_named(hook: Value) -> bool:
+    return isinstance(hook, External) or (isinstance(hook, Function) and "<locals>" not in hook.qualname)
+
+
+def _name_of(hook: Value) -> Hashable:
+    if isinstance(hook, External):
+        return hook.dotted
+    return id(hook.node) if isinstance(hook, Function) else type(hook).__name__
 
 
 _TEXTS = ("name", "action", "provider", "resource", "approval")
@@ -82,6 +112,8 @@ def _read_one(name: str, value: Value, changed: dict[str, object], report: Repor
         report("option-not-constant", f"the option {name} is not a constant; its default counts")
     elif constant.value is None:
         changed[name] = 0 if name == "retries" else None
+    elif name == "approval" and constant.value in WAITS:
+        changed[name] = None  # how to wait is no part of what is done
     elif _accepts(name, constant.value):
         changed[name] = int(constant.value) if name == "tier" else constant.value  # type: ignore[call-overload] # an int
     else:

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from govflow.errors import SourceError
+from govflow.planning.bound_names import parameters
 from govflow.planning.clues import Clues, clues_of
 from govflow.planning.machine import Machine
 from govflow.planning.members import class_member
 from govflow.planning.modules import SourceModule
-from govflow.planning.normal_form import Form, Normal, digest, docstrings, normalise, parameters, unquoted
+from govflow.planning.normal_form import Form, Normal, digest, docstrings, normalise, unquoted
 from govflow.planning.values import (
     ClassValue,
     External,
@@ -166,9 +167,8 @@ class Reading:
     def _name(self, function: Function, dotted: str) -> Explained:
         """A free name of a function: of an enclosing function, or of its module."""
         first = dotted.partition(".")[0]
-        value = function.scope.find(first)
-        top = self._machine.module_scope(function.module.path)
-        if value is not None and top.own(first) is not value:
+        value = function.scope.found_inside(first)
+        if value is not None:
             return self._enclosed(value)
         return self.global_name(function.module, dotted)
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from govflow.ir.execution import Hints
-from govflow.ir.models import Edge, EdgeKind, Multiplicity, Step, StepKind, Tier
+from govflow.ir.models import Edge, EdgeKind, Multiplicity, Step, StepKind
 from govflow.planning.effects.deeds import Deeds
-from govflow.planning.effects.strength import Models
 from govflow.planning.options import Options
+from govflow.planning.step_models import StepModels
 from govflow.planning.values import NO_DEPS, Deps, TaskValue
 
 Position = tuple[int, int, int, int]
@@ -45,26 +45,25 @@ class Draft:
     many: bool
     optional: bool
     reason: str | None = None
+    count: int | None = None  # the most calls that it may make; None where the source does not tell
     parameters: dict[str, None] = field(default_factory=dict)
-    constants: dict[str, JsonValue] | None = None
+    constants: dict[str, JsonValue] = field(default_factory=dict)
     step_id: str = ""
     # Parameters of which everything is known that their values were made from, with the steps among that.
     closed: dict[str, Deps] = field(default_factory=dict)
     deeds: Deeds = field(default_factory=Deeds)  # what its body does to the world
     recorded_as: frozenset[str] = frozenset()  # names that an engine may record its function under
 
-    def meet(self, *, many: bool, optional: bool, constants: dict[str, JsonValue]) -> None:
+    def meet(self, *, many: bool, optional: bool, count: int | None, constants: dict[str, JsonValue]) -> None:
         """The same call was read again, on another round of a loop."""
         self.many = self.many or many
         self.optional = self.optional and optional
-        if self.constants is None:
-            self.constants = constants
-        else:
-            self.constants = {
-                name: value
-                for name, value in self.constants.items()
-                if name in constants and constants[name] == value and type(constants[name]) is type(value)
-            }
+        self.count = None if self.count is None or count is None else max(self.count, count)
+        self.constants = {
+            name: value
+            for name, value in self.constants.items()
+            if name in constants and constants[name] == value and type(constants[name]) is type(value)
+        }
 
     def close(self, closed: Mapping[str, Deps]) -> None:
         """Of these parameters all is known at one reading of the call; of others no longer."""
@@ -93,8 +92,7 @@ class Place:
         full = (site.position, label, *key)
         place = self.children.get(full)
         if place is None:
-            place = Place(label, site.position, (*self.sites, site))
-            self.children[full] = place
+            place = self.children[full] = Place(label, site.position, (*self.sites, site))
         return place
 
     def holds_step(self) -> bool:
@@ -125,7 +123,7 @@ class Recorder:
         self.edges: dict[tuple[int, int, EdgeKind], None] = {}
         self.direct: set[tuple[int, int, EdgeKind]] = set()
         self.drafts: dict[int, Draft] = {}
-        self.hooked: dict[TaskValue, None] = {}  # called, and with callables in their options
+        self.hooked: dict[TaskValue, dict[int, Draft]] = {}  # called, and with callables in their options; by number
         self.latest: list[int] = []  # drafts in the order in which their calls were read, again at each reading
         self.touched = 0  # grows with every call that was recorded, also one that was known
 
@@ -156,11 +154,15 @@ class Recorder:
     def closed_parameters(self) -> dict[tuple[str, str], frozenset[str]]:
         """Parameters of steps whose values were made from these steps and no others; after :meth:`finish`."""
         ids = {number: draft.step_id for number, draft in self.drafts.items()}
-        return {
-            (draft.step_id, name): frozenset(ids[number] for number in deps if number in ids)
-            for draft in self.drafts.values()
-            for name, deps in draft.closed.items()
-        }
+        named: dict[Deps, frozenset[str]] = {}
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for draft in self.drafts.values():
+            for name, deps in draft.closed.items():
+                steps = named.get(deps)
+                if steps is None:
+                    steps = named[deps] = frozenset(ids[number] for number in deps if number in ids)
+                found[draft.step_id, name] = steps
+        return found
 
     def recorded_names(self) -> dict[str, frozenset[str]]:
         """Step id to the names that an engine may record its function under; after :meth:`finish`."""
@@ -174,19 +176,21 @@ class Recorder:
         """Number the calls of each scope and build the models, in source order."""
         steps: list[Step] = []
         order: dict[int, int] = {}
-        models = Models()
+        models = StepModels()
         stack = [(self.root, self.root.label)]
         while stack:
             place, name = stack.pop()
             if place.draft is not None:
                 place.draft.step_id = name
                 order[place.draft.number] = len(steps)
-                steps.append(_step(place.draft, place.sites, models))
+                steps.append(models.step(place.draft, place.sites))
             if place.children:
                 stack.extend(reversed(list(_numbered(place, name))))
-        ranked = sorted(self.edges, key=lambda edge: (order[edge[0]], order[edge[1]], edge[2].value))
+        ranked = sorted((order[source], order[target], kind) for source, target, kind in self.edges)
+        ids = [step.step_id for step in steps]
+        # Ids of steps are valid, and so is a kind that is a member.
         edges = [
-            Edge(source=steps[order[source]].step_id, target=steps[order[target]].step_id, kind=kind)
+            Edge.of_valid({"source": ids[source], "target": ids[target], "kind": kind})
             for source, target, kind in ranked
         ]
         return steps, edges
@@ -194,39 +198,15 @@ class Recorder:
 
 def _numbered(place: Place, name: str) -> Iterator[tuple[Place, str]]:
     counts: dict[str, int] = {}
-    children = [child for child in place.children.values() if child.holds_step()]
+    children = [child for child in place.children.values() if child.draft is not None or child.holds_step()]
     for child in sorted(children, key=lambda item: item.position):
         counts[child.label] = counts.get(child.label, 0) + 1
         yield child, f"{name}/{child.label}#{counts[child.label]}"
 
 
-def _step(draft: Draft, places: tuple[Site, ...], models: Models) -> Step:
-    options = draft.options
-    done = models.judged(options, draft.defaults, draft.deeds)
-    return Step(
-        step_id=draft.step_id,
-        kind=draft.kind,
-        callee=draft.callee,
-        action=done.action,
-        provider=done.provider,
-        resource=done.resource,
-        tier=None if options.tier is None else Tier(options.tier),
-        approval=options.approval,
-        records=options.records,
-        multiplicity=draft.multiplicity,
-        retries=options.retries,
-        parameters=tuple(draft.parameters),
-        constants=draft.constants or {},
-        declared=done.declared,
-        effects=done.effects,
-        unseen=done.unseen,
-        code=draft.code,
-        reason=draft.reason,
-        sites=tuple(models.site(place) for place in places),
-    )
-
-
 def position_of(node: ast.AST) -> Position:
     """Line and column of start and end."""
+    if type(node) is ast.Call:  # what is asked for most: all four are there
+        return node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
     line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
     return (line, column, getattr(node, "end_lineno", line) or line, getattr(node, "end_col_offset", column) or column)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.machine import Machine
+from govflow.planning.normal_form import digest
 from govflow.planning.options import Option, Options, read_options
 from govflow.planning.values import (
     BoundFunction,
@@ -40,16 +41,21 @@ def make_runnable(
     if given.rest:
         report("option-not-constant", f"options of the {kind} are spread from something that cannot be read")
     read = read_options(given.keywords, kind, options, report)
-    if machine.frame.qualname == "" and isinstance(node, ast.Call):
-        # Inside a function the digest of that function holds them.
-        running = [item for item in node.keywords if item.arg is None or item.arg in RUNNING_OPTIONS]
-        added = [Option(item.arg or "**", item.value, machine.frame.module) for item in running]
-        read = replace(read, running=(*read.running, *added))
+    read = with_running(machine, read, node)
     if function is None or (isinstance(function, Constant) and function.value is None):
         return Decorator("task" if kind == "task" else "flow", read)
     if isinstance(function, Choice):
         return join([_runnable(kind, option, read) for option in function.options])
     return _runnable(kind, function, read)
+
+
+def with_running(machine: Machine, options: Options, node: ast.AST) -> Options:
+    """The options with those of a call at the top level that decide whether or how a body runs."""
+    if machine.frame.qualname != "" or not isinstance(node, ast.Call):
+        return options  # inside a function the digest of that function holds them
+    running = [item for item in node.keywords if item.arg is None or item.arg in RUNNING_OPTIONS]
+    added = [Option(item.arg or "**", item.value, machine.frame.module) for item in running]
+    return replace(options, running=(*options.running, *added))
 
 
 def _runnable(kind: str, function: Value, options: Options) -> Value:
@@ -119,8 +125,20 @@ def _short(qualname: str) -> frozenset[str]:
     return frozenset((qualname.rpartition(".")[2],))
 
 
+def of_own_class(machine: Machine, runnable: TaskValue | FlowValue, code: str) -> str:
+    """A digest of code together with the class of the repository that the task or flow is of, if it is of one."""
+    if runnable.own is None:
+        return code
+    return digest(["of class", machine.bodies.digest_of(runnable.own.cls, "helper"), code])
+
+
 def code_of(machine: Machine, runnable: TaskValue | FlowValue) -> str:
     """Digest of what a task's body does, or the hash of a subflow's own plan."""
     if isinstance(runnable, FlowValue):
         return machine.subflow_code(runnable, machine)
-    return machine.bodies.with_options(machine.bodies.digest_of(runnable.fn, "task"), runnable.options.running)
+    known = machine.codes.get(id(runnable))
+    if known is None or known[1] is not runnable.options:  # a hook point gives a task other options
+        code = machine.bodies.with_options(machine.bodies.digest_of(runnable.fn, "task"), runnable.options.running)
+        code = of_own_class(machine, runnable, code)
+        known = machine.codes[id(runnable)] = (runnable, runnable.options, code)
+    return known[2]

@@ -22,7 +22,10 @@ class Scope:
 
     def own(self, name: str) -> Value | None:
         """The value of a name of this very scope."""
-        for layer in reversed(self._layers):
+        layers = self._layers
+        if len(layers) == 1:  # outside branches, where most names are read
+            return layers[0].get(name)
+        for layer in reversed(layers):
             if name in layer:
                 return layer[name]
         return None
@@ -31,8 +34,24 @@ class Scope:
         """The value of a name here or in an enclosing scope."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.outward:
+            if scope.outward and name in scope.outward:
                 return scope.outward[name].own(name)
+            value = scope.own(name)
+            if value is not None:
+                return value
+            scope = scope.parent
+        return None
+
+    def found_inside(self, name: str) -> Value | None:
+        """The value of a name that a function or a class gives it; None where it is the module's, or not there.
+
+        A function may come from another reading of its module, so it is asked where the name is, not what it is.
+        """
+        scope: Scope | None = self
+        while scope is not None and scope.parent is not None:
+            if name in scope.outward:
+                outer = scope.outward[name]
+                return None if outer.parent is None else outer.own(name)
             value = scope.own(name)
             if value is not None:
                 return value

@@ -16,7 +16,7 @@ def evaluate_arguments(machine: Machine, node: ast.Call) -> Arguments:
     """The arguments of a call, ``*`` and ``**`` spread as far as they are known."""
     found = Arguments()
     for argument in node.args:
-        if not isinstance(argument, ast.Starred):
+        if type(argument) is not ast.Starred:
             (found.rest if found.rest else found.positional).append(machine.evaluate(argument))
             continue
         value = machine.evaluate(argument.value)

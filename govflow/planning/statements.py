@@ -8,6 +8,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call, entered_with, left_with
+from govflow.planning.deciding import decided
 from govflow.planning.effects.received import annotated
 from govflow.planning.effects.texts import binary
 from govflow.planning.expressions import bind_target
@@ -15,6 +16,7 @@ from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATE
 from govflow.planning.members import bases_outside, class_member, iterate
 from govflow.planning.modules import is_main_guard
 from govflow.planning.raising import always_raises, exit_swallows, try_swallows
+from govflow.planning.rounds import rounds
 from govflow.planning.special import augmented, special, truth
 from govflow.planning.values import (
     NO_DEPS,
@@ -191,6 +193,9 @@ def _if(machine: Machine, node: ast.If) -> int:
         return end
     if isinstance(node.test, ast.Constant):
         return machine.execute(node.body if node.test.value else node.orelse)
+    known = decided(machine, node.test)
+    if known is not None:
+        return machine.execute(node.body if known else node.orelse)
     truth(machine, machine.evaluate(node.test), node.test)
     with machine.maybe(when=not always_raises(node.orelse)):
         first = _branch(machine, node.body)
@@ -238,15 +243,20 @@ def _piece(machine: Machine, subject: Value) -> Value:
 # loops
 
 
-def _loop(machine: Machine, body: list[ast.stmt], each: Callable[[], None]) -> int:
-    """Read a loop's body twice, so that what one round leaves reaches the next."""
+def _loop(
+    machine: Machine, body: list[ast.stmt], each: Callable[[], None], times: Callable[[], int | None] = lambda: None
+) -> int:
+    """Read a loop's body twice, so that what one round leaves reaches the next.
+
+    How often it goes round is asked for at each reading: a round may put more into what the loop goes over.
+    """
     ends = 0
     machine.loops += 1
-    with machine.repeatedly():
-        for _ in range(2 if machine.loops <= _TWICE_READ else 1):
+    for _ in range(2 if machine.loops <= _TWICE_READ else 1):
+        with machine.repeatedly(times=times()):
             end, bound = _branch(machine, body, each)
-            ends |= end
-            machine.scope.merge(bound, complete=False)
+        ends |= end
+        machine.scope.merge(bound, complete=False)
     machine.loops -= 1
     return ends
 
@@ -259,7 +269,7 @@ def _for(machine: Machine, node: ast.For | ast.AsyncFor) -> int:
         machine.at = node.iter
         bind_target(machine, node.target, iterate(machine, source))
 
-    ends = _loop(machine, node.body, each)
+    ends = _loop(machine, node.body, each, lambda: rounds(machine, node.iter, source))
     return _after_loop(machine, node.orelse, ends)
 
 

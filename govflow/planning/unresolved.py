@@ -37,7 +37,7 @@ def unresolved(machine: Machine, node: ast.AST, reason: str, given: Arguments, *
     if len(known) >= most and machine.recorder is not None:
         draft = list(known.values())[-1]
         if draft.number in machine.recorder.drafts:
-            draft.many = True
+            draft.many, draft.count = True, None
             machine.recorder.touched += 1
             machine.recorder.connect(given.deps(), draft.number, EdgeKind.DATA)
             machine.recorder.connect(order, draft.number, EdgeKind.ORDER)

@@ -148,6 +148,7 @@ class TaskValue(Value):
     options: Options
     receiver: Value | None = None
     wrapped: bool = False  # by a decorator from outside, which may call it any number of times
+    own: Instance | None = None  # the object that it is, if that is of a class of the repository
 
 
 @dataclass(eq=False, slots=True)
@@ -158,6 +159,12 @@ class FlowValue(Value):
     options: Options
     receiver: Value | None = None
     wrapped: bool = False
+    own: Instance | None = None
+
+
+@dataclass(eq=False, slots=True)
+class LoneTask(FlowValue):
+    """A task that no flow calls: in the background it is run as a flow of which it is the body."""
 
 
 @dataclass(eq=False, slots=True)
@@ -264,6 +271,7 @@ class Container(Value):
     keys: list[Value] | None = None
     exact: bool = True
     swallows: bool = False  # what a generator gives that, as a context manager, may swallow an error
+    lent: bool = False  # code that is not read had it, and may have put more in
 
     def __post_init__(self) -> None:
         self.settle()
@@ -298,6 +306,8 @@ class Choice(Value):
 
 
 NONE = Constant(None)
+UNNAMED = ""
+"""Among the attributes of an object: what was given to it under names that are not known."""
 
 
 def join(values: Iterable[Value | None]) -> Value:
@@ -391,15 +401,16 @@ def parts(value: Value) -> Iterator[Value]:
 
 def deps_of(*values: Value) -> Deps:
     """Steps that any of these values was made from."""
-    found: set[int] = set()
+    each: list[Deps] = []
     for value in values:
         if isinstance(value, Data):
-            found |= value.deps
+            if value.deps:
+                each.append(value.deps)
         elif not isinstance(value, Constant):
-            for part in parts(value):
-                if isinstance(part, Data):
-                    found |= part.deps
-    return frozenset(found)
+            each.extend(part.deps for part in parts(value) if isinstance(part, Data) and part.deps)
+    if not each:
+        return NO_DEPS
+    return each[0] if len(each) == 1 else NO_DEPS.union(*each)
 
 
 def is_whole(*values: Value) -> bool:
@@ -430,7 +441,8 @@ def direct_deps(*values: Value, depth: int = 0) -> Deps:
     found: Deps = NO_DEPS
     for value in values:
         if isinstance(value, Data):
-            found |= value.direct
+            if value.direct:
+                found = found | value.direct if found else value.direct
         elif isinstance(value, Container) and value.exact and depth < _DEEPEST_LOOK:
             found |= direct_deps(*value.items, depth=depth + 1)
         elif isinstance(value, Choice):

@@ -27,6 +27,9 @@ FLOW_MAKERS: Final = frozenset(
         "govflow.prefect.decorators.flow",
     }
 )
+TASK_CLASSES: Final = frozenset({"prefect.Task", "prefect.tasks.Task"})
+FLOW_CLASSES: Final = frozenset({"prefect.Flow", "prefect.flows.Flow"})
+"""Classes that others may be derived from."""
 ASSET_TASK_MAKERS: Final = frozenset({"prefect.assets.materialize", "prefect.assets.materialize.materialize"})
 """Decorators that take assets, then a function, and give a task."""
 
@@ -112,6 +115,7 @@ PASSING: Final = frozenset(
         "anyio.run",
         "copy.copy",
         "copy.deepcopy",
+        "types.MappingProxyType",
         "typing.cast",
     }
 )
@@ -122,6 +126,7 @@ FACTORIES: Final = frozenset({"default_factory", "factory"})
 """Fields of a class that give each object a value of its own, and the argument that makes it."""
 
 COLLECTIONS: Final = frozenset({"collections.deque", "collections.defaultdict", "collections.OrderedDict"})
+NAMESPACES: Final = frozenset({"argparse.Namespace", "types.SimpleNamespace"})
 ENTERING: Final = frozenset({"enter_context", "enter_async_context"})
 
 PARTIAL: Final = frozenset({"functools.partial", "functools.partialmethod"})

@@ -72,7 +72,10 @@ class Branch:
 
     def alive(self, site: Site) -> bool:
         """Whether its fixed half holds."""
-        return all(test.holds(site) for test in self.fixed)
+        for test in self.fixed:  # noqa: SIM110  asked a dozen times for each step: a generator would be most of it
+            if not test.holds(site):
+                return False
+        return True
 
     def narrowed(self, site: Site) -> Branch | None:
         """What is left to ask once :data:`EARLY` is settled; None if that rules it out already."""

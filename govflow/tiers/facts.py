@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from govflow.ir.models import Tier
+from govflow.ir.models import Step, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,29 @@ class TierFacts:
     attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Constants and bound parameters, read by dotted path (``values.state``)."""
     unbounded: bool = False  # it changes or deletes every row: an UPDATE or DELETE without WHERE
+
+    @classmethod
+    def of(
+        cls,
+        step: Step,
+        deed: tuple[str, str, str, bool],
+        environment: str,
+        *,
+        records: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> TierFacts:
+        """What is known of one thing that a step does.
+
+        Args:
+            step: as planned.
+            deed: action, provider, resource, and whether it changes or deletes every row.
+            environment: where it runs.
+            records: how many records it touches.
+            attributes: bound parameters; None for what the source tells.
+        """
+        action, provider, resource, unbounded = deed
+        known = step.constants if attributes is None else attributes
+        return cls(action, provider, resource, step.callee, environment, records, step.tier, known, unbounded)
 
 
 @dataclass(frozen=True, slots=True)

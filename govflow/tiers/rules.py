@@ -43,7 +43,17 @@ class _Pending(NamedTuple):
 class TierRules:
     """An immutable set of tier rules."""
 
-    __slots__ = ("_compiled", "_document", "_memo", "_narrowed", "_production", "_scope", "digest", "reads")
+    __slots__ = (
+        "_compiled",
+        "_document",
+        "_environments",
+        "_memo",
+        "_narrowed",
+        "_production",
+        "_scope",
+        "digest",
+        "reads",
+    )
 
     digest: str
     """``sha256:`` digest of what the rules say; it changes whenever they do."""
@@ -55,6 +65,7 @@ class TierRules:
     _memo: dict[_Key, tuple[_Pending, ...] | TierVerdict]
     _narrowed: dict[tuple[str, str, str], tuple[tuple[Rule, tuple[Branch, ...]], ...]]
     _production: tuple[Branch, ...]
+    _environments: dict[str, bool]
 
     def __init__(self, document: Document, scope: Document) -> None:
         # Strongest first, so that a verdict needs no sorting; among equals the order of the file.
@@ -70,6 +81,7 @@ class TierRules:
         set_once("_compiled", tuple(compiled))
         set_once("_memo", {})
         set_once("_narrowed", {})
+        set_once("_environments", {})
         set_once("_production", compiler.branches([{"is": "production"}], "terms.production"))
         set_once("reads", frozenset().union(*(branch.reads for _, branches in compiled for branch in branches)))
         set_once("digest", _digest(document, scope))
@@ -144,8 +156,13 @@ class TierRules:
 
     def is_production(self, environment: str) -> bool:
         """Whether these rules take an environment for production; an unknown name is, to be careful with it."""
-        site = Site(TierFacts("", "", "", "", environment))
-        return any(branch.alive(site) for branch in self._production)
+        known = self._environments.get(environment)
+        if known is None:
+            site = Site(TierFacts("", "", "", "", environment))
+            known = any(branch.alive(site) for branch in self._production)
+            if len(self._environments) < _SITES:
+                self._environments[environment] = known
+        return known
 
     def reads_of(self, facts: TierFacts) -> frozenset[str]:
         """The attribute paths that judging this step reads: none, for most. ``facts`` may come without attributes."""
@@ -191,7 +208,7 @@ class TierRules:
         site = Site(facts)
         found: list[_Pending] = []
         for rule, branches in self._narrow(site):
-            alive = tuple(branch for branch in branches if branch.alive(site))
+            alive = tuple([branch for branch in branches if branch.alive(site)])
             if alive:
                 finding = TierFinding(rule.name, rule.tier, _render(rule.reason, site))
                 found.append(_Pending(finding, alive if all(branch.open for branch in alive) else ()))
@@ -212,6 +229,8 @@ def _verdict(findings: Iterable[TierFinding]) -> TierVerdict:
 
 
 def _render(reason: str, site: Site) -> str:
+    if "{" not in reason:
+        return reason
     return _PLACEHOLDER.sub(lambda match: str(getattr(site, match[1])), reason)
 
 

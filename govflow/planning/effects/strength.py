@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from govflow.ir.models import CallSite, Effect, Step
 from govflow.planning.effects.deeds import Deed, Deeds
@@ -79,14 +79,17 @@ class Models:
         found = self._sites.get(site)
         if found is None:
             line, column, end_line, end_column = site.position
-            found = self._sites[site] = CallSite(
-                file=site.file,
-                function=site.function,
-                line=line,
-                column=column,
-                end_line=end_line,
-                end_column=end_column,
-            )
+            values: dict[str, Any] = {
+                "file": site.file,
+                "function": site.function,
+                "line": line,
+                "column": column,
+                "end_line": end_line,
+                "end_column": end_column,
+            }
+            # The parser gives whole numbers, and plain text is valid where it is not empty.
+            plain = site.file and site.file.isascii() and site.function.isascii()
+            found = self._sites[site] = CallSite.of_valid(values) if plain else CallSite(**values)
         return found
 
 

@@ -13,31 +13,14 @@ from govflow.planning.effects.catalogue.templates import names_in
 
 VERSION: Final = "1"
 
-_SECTION: Final = ("source", "provider", "dialect", "reads", "objects", "calls", "harmless")
-_FILE: Final = ("version", "family", "about", *_SECTION, "sections")
-_OBJECT: Final = ("name", "made_by", "types", "arguments", "keywords", "key", "provider", "dialect", "source")
-_CALL: Final = (
-    "call",
-    "arguments",
-    "keywords",
-    "reads",
-    "subject",
-    "dialect",
-    "connection",
-    "method",
-    "mode",
-    "needs",
-    "action",
-    "condition",
-    "runs",
-    "tamed",
-    "by",
-    "actions",
-    "provider",
-    "resource",
-    "unbounded",
-    "effect",
-    "source",
+_SECTION: Final = frozenset({"source", "provider", "dialect", "reads", "objects", "calls", "harmless"})
+_FILE: Final = frozenset({"version", "family", "about", *_SECTION, "sections"})
+_OBJECT: Final = frozenset(
+    {"name", "made_by", "types", "arguments", "keywords", "key", "provider", "dialect", "source"}
+)
+_CALL: Final = frozenset(
+    {"call", "arguments", "keywords", "reads", "subject", "dialect", "connection", "method", "mode", "needs", "action"}
+    | {"condition", "runs", "tamed", "by", "actions", "provider", "resource", "unbounded", "effect", "source"}
 )
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 _OBJECT_NAME: Final = re.compile(r"(?=[^(]*-)[a-z][a-z0-9-]*(\([^()]+\))?")

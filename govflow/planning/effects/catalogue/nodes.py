@@ -76,17 +76,19 @@ class Fields:
             refuse(at, "expected a mapping", "Write `field: value` lines.")
         self.at = at
         self._nodes: dict[str, Any] = {}
-        self._lines: dict[str, int] = {}
+        self._keys: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 refuse(at, "a key that is not text", "Write keys as text.")
             if key.value in self._nodes:
                 refuse(at.field(key.value, _line(key)), "the key stands twice", "Keep one of the two.")
             self._nodes[key.value] = value
-            self._lines[key.value] = _line(key)
+            self._keys[key.value] = key
 
-    def known(self, names: Collection[str]) -> None:
+    def known(self, names: frozenset[str]) -> None:
         """Refuse a field that is none of these."""
+        if self._nodes.keys() <= names:
+            return
         for name in self._nodes:
             if name not in names:
                 refuse_unknown(self.place(name), "field", name, names)
@@ -99,7 +101,8 @@ class Fields:
 
     def place(self, name: str) -> At:
         """Where a field stands, or would."""
-        return self.at.field(name, self._lines.get(name, 0))
+        key = self._keys.get(name)
+        return self.at.field(name, 0 if key is None else _line(key))
 
     def text(self, name: str, default: str = "") -> str:
         """A field that is one text."""
