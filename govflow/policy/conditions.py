@@ -1,255 +1,129 @@
-"""Conditions: one attribute, one operator, one operand; compiled to a function when the policy is loaded.
+"""Conditions: what a rule asks of attributes, compiled to functions when the policy is loaded.
 
-Three laws hold for every operator:
+A group is a mapping of paths to operators and operands; every one of them must be met. ``all``, ``any`` and ``not`` in
+the place of a path hold further groups, ``cel`` an expression (:mod:`govflow.policy.cel`)::
 
-* A **missing** attribute never turns a deny or require_approval rule off, and never turns an allow rule on. So under a
-  restrictive rule a condition on it counts as met, under an allow rule as not met. ``exists`` is no exception:
-  ``exists: true`` cannot narrow a deny and ``exists: false`` cannot open an allow; both are refused when loaded.
-* A value of the **wrong type** is an error, not a mismatch: ``"5"`` is neither equal nor unequal to ``5``. NaN is of
-  the wrong type everywhere.
-* An operator that does not fit the attribute's **declared type** is refused when loaded.
+    step.records: {gt: 100}
+    any:
+      - run.environment: {equals: staging}
+      - not: {context.change: {matches: "^CHG-[0-9]+$"}}
 
-========================================  ====================================================================
-operator                                  met when the value
-========================================  ====================================================================
-``equals``, ``not_equals``                is, or is not, the operand
-``any_of``, ``not_any_of``                is one of the operands, or none of them; for a list: any, or no, member is
-``contains``                              holds the operand: as a part of text, or as a member of a list
-``exists``                                is there (``true``) or is missing (``false``)
-``gt``, ``gte``, ``lt``, ``lte``          is a number above, at least, below, at most the operand
-``between``                               is a number from the first operand to the second, both included
-``glob``                                  matches the glob (:mod:`govflow.policy.globs`), as text, not normalised
-========================================  ====================================================================
+Two laws hold in every group, however deep:
+
+* A **missing** attribute never turns a deny or require_approval rule off, and never turns an allow rule on. A
+  condition on it counts as what the rule needs: met under a deny, not met under an allow, the other way round inside
+  ``not``. ``exists`` obeys as well, so that where it could only break the law it is refused when loaded.
+* A condition **without an answer** (a value of the wrong type) leaves the rule without one, unless the others settle
+  it whatever the answer would be: one that is not met settles ``all``, one that is met settles ``any``. So the order
+  of conditions never matters.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from govflow.policy.attributes import Attribute, AttributeType, EvaluationError, reader
-from govflow.policy.globs import compile_glob
-from govflow.policy.model import Effect, PolicyRequest
-from govflow.policy.places import did_you_mean
+from govflow.policy.attributes import GROUPS, READS_TOO, Attribute, AttributeSchema, EvaluationError, reader
+from govflow.policy.cel import CEL, cel_paths, compile_cel
+from govflow.policy.model import PolicyRequest
+from govflow.policy.operators import OPERATORS, quick_test
+from govflow.policy.places import Path, Places, did_you_mean
+from govflow.policy.unknown import UNKNOWN, Undetermined
+from govflow.policy.values import HAS_TYPE, ConditionProblem, Operand, kind_of
 
 Predicate = Callable[[PolicyRequest, str], bool]
 """Whether a condition is met by a request whose resource has that normal form; raises ``EvaluationError``."""
 
-Test = Callable[[Any], bool]
-
-TEXT, NUMBER, BOOL, LIST, OTHER = "text", "a number", "true or false", "a list", "something else"
-
-
-class ConditionProblem(ValueError):
-    """The condition cannot be used. ``args``: what is wrong, and the mend."""
-
-    def __init__(self, problem: str, mend: str) -> None:
-        super().__init__(problem, mend)
-        self.problem = problem
-        self.mend = mend
-
-
-def kind_of(value: Any) -> str:
-    """The type of a value in the words of error messages; NaN and other types are ``OTHER``."""
-    if isinstance(value, str):
-        return TEXT
-    if isinstance(value, bool):
-        return BOOL
-    if isinstance(value, int | float):
-        return OTHER if math.isnan(value) else NUMBER
-    if isinstance(value, list | tuple | set | frozenset):
-        return LIST
-    return OTHER
+EXISTS: Final = "exists"
+MAX_DEPTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Operand:
-    """Where the operand stands, for its errors: the attribute that it is compared with, and itself."""
+class Compiler:
+    """Compiles the conditions of one rule."""
 
-    attribute: Attribute
-    value: Any
+    schema: AttributeSchema
+    places: Places
+    owner: str  # for messages: "rule 'x'"
+    restricts: bool  # a deny or require_approval: what is missing counts as met
 
-    def scalar(self) -> Any:
-        return self._checked(self.value)
+    def group(self, conditions: object, here: Path) -> tuple[Predicate, ...]:
+        """The conditions of a group, all of which must be met, in the order of path and operator.
 
-    def scalars(self) -> Sequence[Any]:
-        if not isinstance(self.value, list | tuple) or not self.value:
-            raise ConditionProblem("the operand is not a list with something in it", "Write a list: [a, b].")
-        return [self._checked(item) for item in self.value]
+        Raises:
+            PolicyError: a path is unknown, an operator or operand does not fit it, or a group is none.
+        """
+        return tuple(self._group(conditions, here, self.restricts, 0))
 
-    def number(self, value: Any) -> float:
-        if kind_of(value) != NUMBER or not math.isfinite(value):
-            raise ConditionProblem("the operand is not a number", "Write a number.")
-        return value  # type: ignore[no-any-return]  # its kind was just checked
+    def _group(self, conditions: object, here: Path, restricts: bool, depth: int) -> Iterator[Predicate]:
+        if depth > MAX_DEPTH:
+            raise self.places.error(here, f"conditions are nested deeper than {MAX_DEPTH} levels", "Flatten them.")
+        for path, held in sorted(self._mapping(conditions, here).items()):
+            place = (*here, path)
+            if path == "not":
+                yield _not(all_of(self._filled(held, place, not restricts, depth + 1)))
+            elif path in GROUPS:
+                if not isinstance(held, list | tuple) or not held:
+                    raise self.places.error(
+                        place, f"{path!r} is not a list of conditions", "Write '- path: {...}' lines."
+                    )
+                parts = [
+                    all_of(self._filled(part, (*place, number), restricts, depth + 1))
+                    for number, part in enumerate(held)
+                ]
+                yield all_of(parts) if path == "all" else any_of(parts)
+            elif path == CEL:
+                try:
+                    yield compile_cel(held, self.schema, restricts)
+                except ConditionProblem as wrong:
+                    raise self.places.error(place, wrong.problem, wrong.mend) from None
+            else:
+                yield from self._tests(path, held, place, restricts)
 
-    def _checked(self, item: Any) -> Any:
-        kind, attribute = kind_of(item), self.attribute
-        if kind in {LIST, OTHER} or (kind == NUMBER and not math.isfinite(item)):
-            raise ConditionProblem("the operand is not text, a number, true or false", "Write a single value.")
-        wanted = _OPERAND_KIND.get(attribute.type)
-        if wanted is not None and kind != wanted:
-            raise ConditionProblem(f"{attribute.path} is {wanted}, the operand is {kind}", f"Write {wanted}.")
-        if attribute.type is AttributeType.INT and not isinstance(item, int):
-            raise ConditionProblem(f"{attribute.path} is a whole number, the operand is not", "Write a whole number.")
-        if attribute.values and item not in attribute.values:
-            raise ConditionProblem(
-                f"{attribute.path} is never {item!r}", did_you_mean(str(item), map(str, attribute.values))
-            )
-        return item
+    def _filled(self, conditions: object, here: Path, restricts: bool, depth: int) -> list[Predicate]:
+        found = list(self._group(conditions, here, restricts, depth))
+        if not found:
+            raise self.places.error(here, "a group without a condition", "Write one, or remove the group.")
+        return found
 
+    def _tests(self, path: str, tests: object, here: Path, restricts: bool) -> Iterator[Predicate]:
+        attribute = self.schema.find(path)
+        if attribute is None:
+            raise self.places.error(here, f"unknown attribute {path!r} in {self.owner}", self.schema.suggestion(path))
+        named = self._mapping(tests, here)
+        if not named:
+            raise self.places.error(here, "a condition without an operator", "Write one.")
+        for name, operand in sorted(named.items()):
+            try:
+                yield compile_condition(attribute, name, operand, restricts, negated=restricts is not self.restricts)
+            except ConditionProblem as wrong:
+                raise self.places.error((*here, name), wrong.problem, wrong.mend) from None
 
-_OPERAND_KIND: Final = {
-    AttributeType.STRING: TEXT,
-    AttributeType.INT: NUMBER,
-    AttributeType.NUMBER: NUMBER,
-    AttributeType.BOOL: BOOL,
-    AttributeType.LIST: TEXT,
-}
-
-
-def _wrong(path: str, value: Any, wanted: str) -> EvaluationError:
-    return EvaluationError(f"{path} is {kind_of(value)}, not {wanted}")
-
-
-def _equals(operand: _Operand) -> Test:
-    wanted, path = operand.scalar(), operand.attribute.path
-    kind = kind_of(wanted)
-
-    def test(value: Any) -> bool:
-        if kind_of(value) != kind:
-            raise _wrong(path, value, kind)
-        return bool(value == wanted)
-
-    return test
-
-
-def _any_of(operand: _Operand) -> Test:
-    items, path = operand.scalars(), operand.attribute.path
-    wanted = frozenset((kind_of(item), item) for item in items)  # True == 1, but they are not the same value
-    kinds = frozenset(kind for kind, _ in wanted)
-    named = " or ".join(sorted(kinds))
-
-    def test(value: Any) -> bool:
-        kind = kind_of(value)
-        if kind in kinds:
-            return (kind, value) in wanted
-        if kind == LIST:
-            return any((kind_of(item), item) in wanted for item in value if kind_of(item) in kinds)
-        raise _wrong(path, value, named)
-
-    return test
+    def _mapping(self, value: object, here: Path) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self.places.error(here, "not a mapping", "Write 'name: value' lines below it.")
+        return value
 
 
-def _contains(operand: _Operand) -> Test:
-    wanted, path = operand.scalar(), operand.attribute.path
-    kind = kind_of(wanted)
+def compile_condition(
+    attribute: Attribute, name: str, operand: Any, restricts: bool, *, negated: bool = False
+) -> Predicate:
+    """The function that answers one condition.
 
-    def test(value: Any) -> bool:
-        held = kind_of(value)
-        if held == LIST:
-            return any(kind_of(item) == kind and item == wanted for item in value)
-        if held == TEXT and kind == TEXT:
-            return wanted in value
-        raise _wrong(path, value, "a list" if kind != TEXT else "text or a list")
-
-    return test
-
-
-def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[_Operand], Test]:
-    def build(operand: _Operand) -> Test:
-        bound, path = operand.number(operand.value), operand.attribute.path
-
-        def test(value: Any) -> bool:
-            if kind_of(value) != NUMBER:
-                raise _wrong(path, value, NUMBER)
-            return compare(value, bound)
-
-        return test
-
-    return build
-
-
-def _between(operand: _Operand) -> Test:
-    if not isinstance(operand.value, list | tuple) or len(operand.value) != 2:
-        raise ConditionProblem("the operand is not two numbers", "Write [lowest, highest].")
-    low, high = (operand.number(item) for item in operand.value)
-    if low > high:
-        raise ConditionProblem("the first number is above the second: no value is between them", "Swap them.")
-    path = operand.attribute.path
-
-    def test(value: Any) -> bool:
-        if kind_of(value) != NUMBER:
-            raise _wrong(path, value, NUMBER)
-        return bool(low <= value <= high)
-
-    return test
-
-
-def _glob(operand: _Operand) -> Test:
-    if not isinstance(operand.value, str) or not operand.value:
-        raise ConditionProblem("the operand is not a glob", "Write one glob as text, such as 'prod-*'.")
-    matches, path = compile_glob(operand.value), operand.attribute.path
-
-    def test(value: Any) -> bool:
-        if not isinstance(value, str):
-            raise _wrong(path, value, TEXT)
-        return matches(value)
-
-    return test
-
-
-def _negated(build: Callable[[_Operand], Test]) -> Callable[[_Operand], Test]:
-    def built(operand: _Operand) -> Test:
-        test = build(operand)
-        return lambda value: not test(value)
-
-    return built
-
-
-_COMPARABLE: Final = frozenset({AttributeType.INT, AttributeType.NUMBER, AttributeType.ANY})
-_SCALAR: Final = _COMPARABLE | {AttributeType.STRING, AttributeType.BOOL}
-_TEXTUAL: Final = frozenset({AttributeType.STRING, AttributeType.ANY})
-
-OPERATORS: Final[Mapping[str, tuple[frozenset[AttributeType], Callable[[_Operand], Test]]]] = {
-    "equals": (_SCALAR, _equals),
-    "not_equals": (_SCALAR, _negated(_equals)),
-    "any_of": (frozenset(AttributeType) - {AttributeType.BOOL}, _any_of),
-    "not_any_of": (frozenset(AttributeType) - {AttributeType.BOOL}, _negated(_any_of)),
-    "contains": (_TEXTUAL | {AttributeType.LIST}, _contains),
-    "gt": (_COMPARABLE, _compared(operator.gt)),
-    "gte": (_COMPARABLE, _compared(operator.ge)),
-    "lt": (_COMPARABLE, _compared(operator.lt)),
-    "lte": (_COMPARABLE, _compared(operator.le)),
-    "between": (_COMPARABLE, _between),
-    "glob": (_TEXTUAL, _glob),
-}
-"""Every operator but ``exists``: the types of attribute that it fits, and how its test is built."""
-
-EXISTS: Final = "exists"
-
-_TYPES: Final[Mapping[AttributeType, Callable[[Any], bool]]] = {
-    AttributeType.STRING: lambda value: isinstance(value, str),
-    AttributeType.INT: lambda value: isinstance(value, int) and not isinstance(value, bool),
-    AttributeType.NUMBER: lambda value: kind_of(value) == NUMBER,
-    AttributeType.BOOL: lambda value: isinstance(value, bool),
-    AttributeType.LIST: lambda value: kind_of(value) == LIST and all(isinstance(item, str) for item in value),
-    AttributeType.ANY: lambda value: True,
-}
-
-
-def compile_condition(attribute: Attribute, name: str, operand: Any, effect: Effect) -> Predicate:
-    """The function that answers one condition of a rule with that effect.
+    Args:
+        attribute: what is read.
+        name: the operator.
+        operand: what the operator compares with.
+        restricts: what the answer is where the attribute is missing.
+        negated: whether the condition stands inside ``not``; for messages.
 
     Raises:
         ConditionProblem: the operator is unknown, does not fit the attribute's type, or its operand does not.
     """
     read = reader(attribute.path)
-    restricts = effect is not Effect.ALLOW
     if name == EXISTS:
-        return _presence(read, operand, restricts)
+        return _presence(attribute.path, operand, restricts, negated)
     if name not in OPERATORS:
         raise ConditionProblem(f"unknown operator {name!r}", did_you_mean(name, [*OPERATORS, EXISTS]))
     types, build = OPERATORS[name]
@@ -259,31 +133,122 @@ def compile_condition(attribute: Attribute, name: str, operand: Any, effect: Eff
             f"{name!r} does not fit {attribute.path}, which is of type {attribute.type}",
             f"Use one of: {', '.join([*fitting, EXISTS])}.",
         )
-    test, fits = build(_Operand(attribute, operand)), _TYPES[attribute.type]
+    test, fits = build(Operand(attribute, operand)), HAS_TYPE[attribute.type]
     path, declared = attribute.path, attribute.type
+    exact, quick = quick_test(attribute, name, operand) or (None, test)
 
-    def met(request: PolicyRequest, resource: str) -> bool:
-        value = read(request, resource)
+    def answer(value: Any) -> bool:
         if value is None:
             return restricts
+        if value.__class__ is exact:
+            return quick(value)
+        if value is UNKNOWN:
+            raise Undetermined(path)
         if not fits(value):
             raise EvaluationError(f"{path} is {kind_of(value)}, not of its declared type {declared}")
         return test(value)
 
+    space, mark, key = path.partition(".")
+    if not mark or "." in key or space == "resource":
+        return lambda request, resource: answer(read(request, resource))
+
+    def met(request: PolicyRequest, resource: str) -> bool:
+        values = request.attributes.get(space)
+        if values.__class__ is dict:  # nearly always: the same as below without two calls
+            value = values.get(key)
+            if value.__class__ is exact:
+                return quick(value)
+            return answer(value)
+        return answer(read(request, resource))
+
     return met
 
 
-def _presence(read: Callable[[PolicyRequest, str], Any], wanted: Any, restricts: bool) -> Predicate:
+def paths_of(conditions: Mapping[str, Any]) -> frozenset[str]:
+    """The attribute paths that sound conditions read, those included that others are told from."""
+    found: set[str] = set()
+    for path, held in conditions.items():
+        if path == CEL:
+            for read in cel_paths(held):
+                found |= {read} | READS_TOO.get(read, frozenset())
+            continue
+        if path not in GROUPS:
+            found |= {path} | READS_TOO.get(path, frozenset())
+            continue
+        for part in [held] if path == "not" else held:
+            found |= paths_of(part)
+    return frozenset(found)
+
+
+def all_of(parts: Sequence[Predicate]) -> Predicate:
+    """Every one is met; without an answer if none is unmet and one has none."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def met(request: PolicyRequest, resource: str) -> bool:
+        problem: Exception | None = None
+        for part in parts:
+            try:
+                if not part(request, resource):
+                    return False
+            except Exception as raised:  # noqa: BLE001 - kept, and raised below unless another part is unmet
+                problem = _graver(problem, raised)
+        if problem is not None:
+            raise problem
+        return True
+
+    return met
+
+
+def any_of(parts: Sequence[Predicate]) -> Predicate:
+    """One of them is met; without an answer if none is met and one has none."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def met(request: PolicyRequest, resource: str) -> bool:
+        problem: Exception | None = None
+        for part in parts:
+            try:
+                if part(request, resource):
+                    return True
+            except Exception as raised:  # noqa: BLE001 - kept, and raised below unless another part is met
+                problem = _graver(problem, raised)
+        if problem is not None:
+            raise problem
+        return False
+
+    return met
+
+
+def _graver(problem: Exception | None, raised: Exception) -> Exception:
+    """The one to raise: what is unknown may settle the group yet, what has no answer never does."""
+    return raised if problem is None or isinstance(raised, Undetermined) else problem
+
+
+def _not(part: Predicate) -> Predicate:
+    return lambda request, resource: not part(request, resource)
+
+
+def _presence(path: str, wanted: Any, restricts: bool, negated: bool) -> Predicate:
     if not isinstance(wanted, bool):
         raise ConditionProblem("'exists' takes true or false", "Write true or false.")
-    if wanted and restricts:
+    if wanted is restricts:
+        said = f"'exists: {str(wanted).lower()}'{' inside not' if negated else ''}"
+        if restricts is not negated:
+            raise ConditionProblem(
+                f"{said} cannot narrow this rule: a missing attribute never turns a deny or require_approval off",
+                "Remove it, and narrow the rule by actions, resources or subjects.",
+            )
         raise ConditionProblem(
-            "'exists: true' cannot narrow this rule: a missing attribute never turns a deny or require_approval off",
-            "Remove it, and narrow the rule by actions, resources or subjects.",
-        )
-    if not wanted and not restricts:
-        raise ConditionProblem(
-            "'exists: false' cannot open this rule: a missing attribute never turns an allow on",
+            f"{said} cannot open this rule: a missing attribute never turns an allow on",
             "Remove it, or say which value is allowed.",
         )
-    return lambda request, resource: (read(request, resource) is not None) is wanted
+    read = reader(path)
+
+    def met(request: PolicyRequest, resource: str) -> bool:
+        value = read(request, resource)
+        if value is UNKNOWN:
+            raise Undetermined(path)
+        return (value is not None) is wanted
+
+    return met

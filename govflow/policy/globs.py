@@ -12,6 +12,9 @@ rule                                    before                       after
 scheme in lower case                    ``S3://bucket/k``            ``s3://bucket/k``
 host in lower case (http, https)        ``https://API.acme.io/v1``   ``https://api.acme.io/v1``
 no default port, no dot of the root     ``https://acme.io.:443/v1``  ``https://acme.io/v1``
+ports as numbers                        ``https://acme.io:0443/v1``  ``https://acme.io/v1``
+no user and password (http, https)      ``https://u:p@acme.io/v1``   ``https://acme.io/v1``
+a path before a query (http, https)     ``https://acme.io?x=1``      ``https://acme.io/?x=1``
 names in other scripts as DNS has them  ``https://bücher.de/v1``     ``https://xn--bcher-kva.de/v1``
 unreserved characters and ``/`` decoded ``dataset://ph%69/a%2Fb``    ``dataset://phi/a/b``
 other escapes kept, in upper case       ``dataset://a%3fb``          ``dataset://a%3Fb``
@@ -22,7 +25,7 @@ repeated slashes are one                ``dataset://a//b``           ``dataset:/
 
 Decoding happens once, so ``%252e`` stays ``%252e`` and the normal form of a normal form is itself. A ``..`` that climbs
 above the authority (``dataset://public/../phi``) reads as one place or another depending on who resolves it: it has no
-normal form, and a request for it is denied.
+normal form, and a request for it is denied. So is one whose host has a blank, a control character or a backslash in it.
 """
 
 from __future__ import annotations
@@ -38,9 +41,12 @@ Matcher = Callable[[str], bool]
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")  # RFC 3986, 3.1
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _DECODED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")  # RFC 3986, 2.3
-_PORTS: Final = {"http": ":80", "https": ":443"}
+_PORTS: Final = {"http": "80", "https": "443"}
 # Already normal, told without taking it apart: no escape, no dot at the start of a segment, no second double slash.
 _NORMAL: Final = re.compile(r"(?:(?!https?:)[a-z][a-z0-9+.-]*://)?(?:[^%/.?#][^%/?#]*(?:/(?![/.])[^%/?#]*)*)?")
+_PORT: Final = re.compile(r":([0-9\0]*)$")
+_MANY_HOSTS: Final = re.compile(r"[\s\x01-\x1f\x7f\\]")  # some readers drop it, for some the host ends there
+_UNKNOWN: Final = "\0"  # a hole, as govflow.policy.holes puts it in
 _WILD: Final = re.compile(r"[*?\[]")
 
 
@@ -67,6 +73,7 @@ def normal_resource(resource: str) -> str:
     authority, slash, path = path.partition("/")
     if name in _PORTS:
         authority = _host(authority, _PORTS[name])
+        slash = slash or ("/" if tail else "")
     elif authority in {".", ".."}:
         raise NoNormalForm("the resource begins with a '.' or '..' segment")
     return f"{name}://{authority}{_below(slash + path)}{tail}"
@@ -86,7 +93,9 @@ def normal_glob(pattern: str) -> str:
         host, slash, path = rest.partition("/")
         port = _PORTS.get(head.lower())
         if port is not None:
-            host = host.lower() if _WILD.search(host) else _host(host, port)
+            if "@" in host:
+                raise ValueError("resources are matched without user and password, so this glob never matches")
+            host = _without_port(host.lower(), port) if _WILD.search(host) else _host(host, port)
         text = f"{head.lower()}://{host}{slash}{path}"
     # What stands before the first wildcard must itself be normal, or nothing that is normal begins with it.
     wild = _WILD.search(text)
@@ -145,17 +154,38 @@ def _decode(escape: re.Match[str]) -> str:
 
 
 def _host(authority: str, port: str) -> str:
-    """A host as DNS compares it: in lower case, without the dot of the root and without the port that goes unsaid."""
-    host, before = authority.lower(), ""
+    """A host as DNS compares it: in lower case, without the dot of the root and without the port that goes unsaid.
+
+    Raises:
+        NoNormalForm: it is another host for other readers.
+    """
+    if _MANY_HOSTS.search(authority):
+        raise NoNormalForm("the resource has a host with a blank, a control character or a backslash in it")
+    user, _, host = authority.rpartition("@")
+    host, before = host.lower(), ""
+    if _UNKNOWN in user:  # what is not known may end the host before
+        host = _UNKNOWN + host
     while host != before:
         before = host
-        host = host.removesuffix(port).rstrip(".") or host
+        host = _without_port(host, port).rstrip(".") or host
     if host.isascii():
         return host
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError:
         return host
+
+
+def _without_port(host: str, port: str) -> str:
+    """The host with its port as a number, and without it where it goes unsaid or is none."""
+    found = _PORT.search(host)
+    if found is None:
+        return host
+    said, number = found[1], found[1].lstrip("0")
+    before = host[: found.start()]
+    if _UNKNOWN in said:
+        return before + _UNKNOWN  # it may be the one that goes unsaid
+    return before if said == "" or number == port else f"{before}:{number or '0'}"
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -16,6 +16,17 @@ class Effect(StrEnum):
     REQUIRE_APPROVAL = "require_approval"
 
 
+class Stride(StrEnum):
+    """What a rule protects from, in the words of the STRIDE threat model."""
+
+    SPOOFING = "spoofing"
+    TAMPERING = "tampering"
+    REPUDIATION = "repudiation"
+    INFORMATION_DISCLOSURE = "information-disclosure"
+    DENIAL_OF_SERVICE = "denial-of-service"
+    ELEVATION_OF_PRIVILEGE = "elevation-of-privilege"
+
+
 class Verdict(StrEnum):
     """What becomes of a run or a step."""
 
@@ -57,6 +68,11 @@ class Decision:
     rules: tuple[str, ...] = ()  # every rule that matched, in the order they were considered
     approval: str | None = None  # the approval rule that a ``require_approval`` names
     obligations: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()  # that were honoured, so that a rule which matched did not decide
+    stride: tuple[Stride, ...] = ()  # of the deciding rule
+    compliance: tuple[str, ...] = ()  # of the deciding rule
+    tier: int | None = None  # of the step, where the request says it
+    mode: str | None = None  # in which it was taken: ``observe`` or ``enforce``, where the request says it
 
     @property
     def verdict(self) -> Verdict:

@@ -1,4 +1,6 @@
-"""Selectors: how rules name people. ``user:NAME``, ``role:ROLE``, ``team:TEAM``, ``tenant:TENANT``; ``*`` is everyone.
+"""Selectors: how rules name people.
+
+``user:NAME``, ``role:ROLE``, ``group:GROUP``, ``team:TEAM``, ``tenant:TENANT``; ``*`` is everyone.
 
 Selectors are compared exactly. They are facts about a subject, not attributes: a role that someone does not hold is
 not a missing value, and a rule for that role does not apply to them.
@@ -13,8 +15,8 @@ from typing import Final
 from govflow.policy.places import did_you_mean
 
 EVERYONE: Final = "*"
-SUBJECT_KINDS: Final = ("user", "role", "team", "tenant")
-APPROVER_KINDS: Final = ("user", "role")
+SUBJECT_KINDS: Final = ("user", "role", "group", "team", "tenant")
+APPROVER_KINDS: Final = ("user", "role", "group")
 
 PRINCIPAL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 """The names that :class:`govflow.identity.Principal` takes; a test holds the two together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationError
@@ -11,24 +11,20 @@ from pydantic_core import PydanticCustomError
 
 from govflow.errors import PolicyError
 from govflow.ir.models import NonEmpty, StrictModel
+from govflow.policy.approval_shape import ApprovalShape, shape_at
 from govflow.policy.attributes import AttributeType
+from govflow.policy.exemptions import PolicyException
+from govflow.policy.fields import Texts
 from govflow.policy.places import Path, Places, did_you_mean
-from govflow.policy.rules import Choices, PolicyRule, PolicySet, Texts
-from govflow.policy.selectors import EVERYONE
-
-
-class ApprovalShape(StrictModel):
-    """An approval rule as the file holds it; its defaults are those of ``ApprovalRule`` in the room that owns it."""
-
-    required: int = Field(default=1, ge=1)
-    approvers: Choices = (EVERYONE,)
-    ttl_seconds: int = Field(default=3600, gt=0)
+from govflow.policy.rollout import Rollout
+from govflow.policy.rules import Band, PolicyRule, PolicySet
 
 
 class PrincipalShape(StrictModel):
     """A person or machine account that the file knows."""
 
     roles: Texts = ()
+    groups: Texts = ()
 
 
 def _whole(value: object) -> object:
@@ -42,6 +38,7 @@ class PolicyFile(StrictModel):
     """All sections of a policy file."""
 
     version: Annotated[Literal[1], BeforeValidator(_whole)]
+    imports: Texts = ()  # other policy files, whose rules are this one's too
     policy: PolicySet
     attributes: Mapping[str, Annotated[AttributeType, Field(strict=False)]] = Field(default_factory=dict)
     approvals: Mapping[NonEmpty, ApprovalShape] = Field(default_factory=dict)
@@ -51,6 +48,7 @@ class PolicyFile(StrictModel):
     tiers: Annotated[Sequence[Mapping[str, JsonValue]], AfterValidator(tuple)] = ()
 
 
+_DIGITS: Final = re.compile(r"\d+")
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _PLAIN_WORDS: Final = {
     "missing": ("the field is missing", "Add it."),
@@ -64,6 +62,8 @@ _PLAIN_WORDS: Final = {
     "dict_type": ("not a mapping", "Write 'name: value' lines below it."),
     "model_type": ("not a mapping", "Write 'name: value' lines below it."),
     "model_attributes_type": ("not a mapping", "Write 'name: value' lines below it."),
+    "too_long": ("the list is too long", "Write fewer entries."),
+    "moment": ("not a time", "Write a day or a time with its offset: 2027-01-31, 2027-01-31T18:00:00+01:00."),
     "too_short": ("the list is empty, so it matches nothing", "Write at least one entry, or remove the field."),
     "greater_than_equal": ("the number is too small", "Write a larger one."),
     "greater_than": ("the number is too small", "Write a larger one."),
@@ -72,19 +72,31 @@ _PLAIN_WORDS: Final = {
 }
 
 
-def shape_error(invalid: ValidationError, places: Places) -> PolicyError:
-    """The first thing that is wrong, in the order of the file, in words."""
+def shape_error(
+    invalid: ValidationError, places: Places, fields_at: Callable[[Path], list[str]] | None = None
+) -> PolicyError:
+    """The first thing that is wrong, in the order of the file, in words.
+
+    Args:
+        invalid: what the model said.
+        places: of the file.
+        fields_at: the fields that a mapping at a path may have; those of a policy file if it is not given.
+    """
     problems = invalid.errors(include_url=False, include_input=False)
-    first = min(problems, key=lambda problem: places.lines.get(tuple(problem["loc"]), 0))
+    # A field that is missing is often one that is there and mistyped, which is the better thing to say.
+    mistyped = {tuple(problem["loc"])[:-1] for problem in problems if problem["type"] == "extra_forbidden"}
+    told = [one for one in problems if one["type"] != "missing" or tuple(one["loc"])[:-1] not in mistyped]
+    first = min(told, key=lambda problem: places.lines.get(tuple(problem["loc"]), 0))
     path, kind = tuple(first["loc"]), first["type"]
     if kind == "extra_forbidden":
         word = str(path[-1])
-        return places.error(path, f"unknown field {word!r}", did_you_mean(word, _fields_at(path[:-1])))
+        return places.error(path, f"unknown field {word!r}", did_you_mean(word, (fields_at or _fields_at)(path[:-1])))
     if kind in {"enum", "literal_error"}:
-        words = _QUOTED.findall(str(first.get("ctx", {}).get("expected", ""))) or ["1"]
-        choices = [word for word in words if word != AttributeType.ANY]
+        expected = str(first.get("ctx", {}).get("expected", ""))
+        words = _QUOTED.findall(expected) or _DIGITS.findall(expected) or ["1"]
+        choices = [word for word in words if path[0] != "attributes" or word != AttributeType.ANY]
         return places.error(path, "not one of the words that go here", f"Use one of: {', '.join(choices)}.")
-    if kind == "duplicate_rule":
+    if kind == "named_twice":
         return places.error((*path, first["ctx"]["index"], "name"), first["msg"], "Rename one of the two.")
     if kind in _PLAIN_WORDS:
         problem, mend = _PLAIN_WORDS[kind]
@@ -101,9 +113,13 @@ def _fields_at(path: Path) -> list[str]:
     """The fields of the model that stands at ``path``."""
     if path == ("policy",):
         return ["default" if name == "default_effect" else name for name in PolicySet.model_fields]
-    models: Mapping[str | int, type[StrictModel]] = {
-        "policy": PolicyRule,
-        "approvals": ApprovalShape,
-        "principals": PrincipalShape,
-    }
-    return list((models.get(path[0], PolicyFile) if path else PolicyFile).model_fields)
+    nested: Mapping[str | int, type[StrictModel]] = {"bands": Band, "exceptions": PolicyException, "rules": PolicyRule}
+    if not path:
+        return list(PolicyFile.model_fields)
+    if path[0] == "approvals":
+        return list(shape_at(path).model_fields)
+    if path[0] == "principals":
+        return list(PrincipalShape.model_fields)
+    if path[-1] == "rollout":
+        return list(Rollout.model_fields)
+    return list(nested[path[1]].model_fields)
