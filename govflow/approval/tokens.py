@@ -18,8 +18,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from govflow.approval.ballots import excluded
 from govflow.approval.models import ApprovalRequest, Binding, RequestState
-from govflow.approval.people import same_person
+from govflow.approval.people import person_key
 from govflow.approval.requests import expiry
 from govflow.approval.rules import eligible
 from govflow.errors import NotEligible, RequestClosed, SelfApproval, TokenInvalid
@@ -112,7 +113,7 @@ def grant_token(
 
     Raises:
         RequestClosed: the request is not pending, or its time is over.
-        SelfApproval: the requester asked.
+        SelfApproval: the requester asked, or an owner of what started the run.
         NotEligible: the approval rule does not name this person.
         RequestError: ``ttl_seconds`` is 0 or less.
     """
@@ -120,9 +121,9 @@ def grant_token(
     details = {"request_id": request.request_id, "principal": principal}
     if request.state is not RequestState.PENDING or now >= request.expires_at:
         raise RequestClosed("The request is closed; no token is made for it.", details=details)
-    if same_person(principal, request.requester):
+    if person_key(principal) in excluded(request):
         raise SelfApproval(details=details)
-    if not eligible(request.rule, request, principal, selectors):
+    if not eligible(request.rule, request, principal, selectors, now=now):
         raise NotEligible(details=details)
     binding = request.binding
     return TokenGrant(
