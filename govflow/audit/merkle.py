@@ -50,6 +50,10 @@ class CompactRange:
         """The peaks, largest subtree first, 32 bytes each."""
         return b"".join(self._peaks)
 
+    def peaks(self) -> list[bytes]:
+        """The peaks, largest subtree first, in a list of their own."""
+        return list(self._peaks)
+
     def append(self, leaf: bytes) -> None:
         """Add a leaf by its hash."""
         peaks, size, node = self._peaks, self.size, leaf
@@ -83,10 +87,12 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         root: of that tree; trusted already.
 
     Raises:
-        ProofError: the place is outside the tree, or the proof has the wrong length or leads to another root.
+        ProofError: the place is outside the tree, a hash has not 32 bytes, or the proof has the wrong length or leads
+            to another root.
     """
     if not 0 <= index < size:  # step 1
         raise ProofError(f"leaf {index} is not in a tree of {size} leaves")
+    _check_hashes(leaf, root, *proof)
     fn, sn, node = index, size - 1, leaf  # steps 2 and 3
     for sibling in proof:  # step 4
         if sn == 0:
@@ -110,11 +116,12 @@ def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: by
     """Check that the tree of ``size2`` leaves begins with that of ``size1`` (RFC 9162, 2.1.4.2).
 
     Raises:
-        ProofError: the sizes make no sense, or the proof has the wrong length or leads to another root. An empty first
-            tree is refused: it is the beginning of every tree, and so proves nothing.
+        ProofError: the sizes make no sense, a hash has not 32 bytes, or the proof has the wrong length or leads to
+            another root. An empty first tree is refused: it is the beginning of every tree, and so proves nothing.
     """
     if not 0 < size1 <= size2:
         raise ProofError(f"a tree of {size2} leaves cannot be shown to grow from one of {size1}")
+    _check_hashes(root1, root2, *proof)
     if size1 == size2:
         if proof:
             raise ProofError("two trees of one size need no proof")
@@ -122,6 +129,12 @@ def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: by
             raise ProofError("two roots for one size")
         return
     _walk_consistency(size1, size2, proof, root1, root2)
+
+
+def _check_hashes(*hashes: bytes) -> None:
+    # Two of another length could be cut elsewhere and still be the same 64 bytes under a node.
+    if set(map(len, hashes)) != {HASH_SIZE}:
+        raise ProofError(f"a hash of the proof has not {HASH_SIZE} bytes")
 
 
 def _walk_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:

@@ -67,10 +67,7 @@ class Log(Protocol):
     """The whole interface of the audit log for those who write to it."""
 
     def append(self, draft: Draft, *, durable: bool) -> Ack:
-        """Accept a record. Returns only when the promise of the acknowledgement holds; raises ``StoreError``.
-
-        A :class:`govflow.audit.template.Filled` is a record too, made faster.
-        """
+        """Accept a record. Returns only when the promise of the acknowledgement holds; raises ``StoreError``."""
 
 
 @dataclass(frozen=True, slots=True)

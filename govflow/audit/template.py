@@ -6,8 +6,9 @@ for the time, the attempt and the task run's id. Serialising them anew was most 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from govflow.audit.body import make_body
@@ -16,6 +17,7 @@ from govflow.audit.record import Draft
 TASK_RUN: Final = "task_run_id"
 """The key of a draft's payload that a template fills in."""
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT: Final = datetime(1, 2, 3, 4, 5, 6, 789012, UTC)
 _ATTEMPT: Final = 918_273_645_546
 _NUMBER: Final = 192_837_465_564
@@ -31,7 +33,12 @@ _IN_ORDER: Final = (
 
 
 class Template:
-    """The body of ``draft`` with holes for time, attempt, task run, writer and writer's number."""
+    """The body of ``draft`` with holes for time, attempt, task run, writer and writer's number.
+
+    Attributes:
+        draft: what it was made from.
+        format: the body's bytes, with a ``%b`` for each hole.
+    """
 
     def __init__(self, draft: Draft) -> None:
         """Take ``draft`` for everything but the holes. It must not have values: each of those has its own salt.
@@ -42,56 +49,52 @@ class Template:
         if draft.values:
             raise ValueError("a record with values has no template")
         self.draft = draft
+        self.format = b""
         body = make_body(_filled(draft, _AT, _ATTEMPT, _ID), writer=_WRITER, writer_seq=_NUMBER, commitments={})
         if any(body.count(hole) != 1 for hole in _IN_ORDER):
             raise ValueError("the draft holds a text that stands for a hole")
-        parts = []
         for hole in _IN_ORDER:  # the order in which canonical form sorts the keys
             before, _, body = body.partition(hole)
-            parts.append(before)
-        self._parts = (*parts, body)
+            self.format += before.replace(b"%", b"%%") + b"%b"
+        self.format += body.replace(b"%", b"%%")
 
-    def body(self, at: datetime, attempt: int, task_run_id: str, writer: str, writer_seq: int) -> bytes:
+    def written(self, at: datetime, attempt: int, task_run_id: str) -> Draft:
+        """The same record, written out."""
+        return _filled(self.draft, at, attempt, task_run_id)
+
+    def body(self, at: int, attempt: int, task_run_id: str, writer: str, writer_seq: int) -> bytes:
         """The canonical bytes, the same as :func:`govflow.audit.body.make_body` gives.
 
         Args:
-            at: in UTC.
+            at: microseconds since 1970, UTC.
             attempt: from 1.
             task_run_id: letters, digits and hyphens only; it is not escaped.
             writer: name of the stream, likewise.
             writer_seq: number of the record in it.
         """
-        one, two, three, four, five, end = self._parts
-        stamp = at.isoformat()
-        stamp = stamp[:26] + "Z" if at.microsecond else stamp[:19] + ".000000Z"
-        text = (
-            stamp.encode(),
-            b"%d" % attempt,
-            task_run_id.encode(),
-            writer.encode(),
-            b"%d" % writer_seq,
-        )
-        return b"".join((one, text[0], two, text[1], three, text[2], four, text[3], five, text[4], end))
+        return fill(self.format, at, attempt, task_run_id.encode(), writer.encode(), writer_seq)
 
 
-@dataclass(slots=True)
-class Filled:
-    """A record made from a template: what the log takes in place of a :class:`govflow.audit.record.Draft`."""
+def fill(form: bytes, at: int, attempt: int, task_run_id: bytes, writer: bytes, writer_seq: int) -> bytes:
+    """The body that :attr:`Template.format` gives; see :meth:`Template.body`.
 
-    template: Template
-    at: datetime
-    attempt: int
-    task_run_id: str
-
-    @property
-    def event(self) -> str:
-        """The event of the record."""
-        return self.template.draft.event
-
-    def draft(self) -> Draft:
-        """The same record, written out."""
-        return _filled(self.template.draft, self.at, self.attempt, self.task_run_id)
+    Raises:
+        TypeError: it is no such format.
+    """
+    return form % (_spelled(at), b"%d" % attempt, task_run_id, writer, b"%d" % writer_seq)
 
 
 def _filled(draft: Draft, at: datetime, attempt: int, task_run_id: str) -> Draft:
     return replace(draft, at=at, attempt=attempt, payload={**draft.payload, TASK_RUN: task_run_id})
+
+
+def _spelled(at: int) -> bytes:
+    """A moment as :func:`govflow.audit.body.make_body` writes it."""
+    second, micros = divmod(at, 1_000_000)
+    return b"%b.%06dZ" % (_second(second), micros)
+
+
+@lru_cache(maxsize=8)
+def _second(second: int) -> bytes:
+    """Thousands of records are of the same second."""
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19].encode()

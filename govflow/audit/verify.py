@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -50,6 +50,7 @@ class How(StrEnum):
     TRANSPLANTED = "transplanted"
     TRUNCATED = "truncated"
     WRITER_GAP = "writer gap"
+    REWRITTEN = "rewritten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,13 @@ class Verdict:
     root: str | None = None
 
 
+class Held(NamedTuple):
+    """What a checkpoint says of a log: how many records, and the root of their tree (32 bytes)."""
+
+    size: int
+    root: bytes
+
+
 class _Found(Exception):
     """The first bad record."""
 
@@ -82,18 +90,24 @@ class _Unreadable(Exception):
     """A record whose bytes are whole but whose meaning this version does not know."""
 
 
-def verify(entries: Iterable[Entry], head: Head | None) -> Verdict:
+def verify(entries: Iterable[Entry], head: Head | None, held: Held | None = None) -> Verdict:
     """Check a log from its first record to its last.
 
     Args:
         entries: all records of one tenant, in the order in which they are held.
         head: what the log is checked against. Without it a cut at the end cannot be seen, so that even records that
             agree with one another give CANNOT_JUDGE.
+        held: a checkpoint that was kept elsewhere and whose signature was checked: nothing before it can have been
+            rewritten, whoever holds the database. It stands in for a head that is not there.
     """
     against = f"the head of {head.tenant!r} with {head.size} records" if head else "no head"
-    walk = _Walk(head.tenant if head else None)
+    if held is not None:
+        against = f"a checkpoint of {held.size} records" + (f" and {against}" if head else "")
+    walk = _Walk(head.tenant if head else None, held)
     try:
         walk.through(iter(entries))
+        if held is not None:
+            walk.at_least(held)
         if head is not None:
             walk.at_end(head)
     except _Found as bad:
@@ -101,6 +115,9 @@ def verify(entries: Iterable[Entry], head: Head | None) -> Verdict:
     except _Unreadable as unknown:
         return Verdict(Outcome.CANNOT_JUDGE, str(unknown), walk.size, against)
     root = "sha256:" + walk.tree.root().hex()
+    if head is None and held is not None and walk.size == held.size:
+        words = f"{walk.size} records verified against {against}."
+        return Verdict(Outcome.VERIFIED, words, walk.size, against, hash=walk.prev, root=root)
     if head is None:
         words = f"{walk.size} records agree with one another; without a head a cut at the end cannot be seen."
         return Verdict(Outcome.CANNOT_JUDGE, words, walk.size, against)
@@ -111,8 +128,10 @@ def verify(entries: Iterable[Entry], head: Head | None) -> Verdict:
 class _Walk:
     """The state of one pass. ``size`` records are good, the last of them has the hash ``prev``."""
 
-    def __init__(self, tenant: str | None) -> None:
+    def __init__(self, tenant: str | None, held: Held | None = None) -> None:
         self.tenant = tenant
+        self.held_size = -1 if held is None else held.size
+        self.held_root = b"" if held is None else held.root
         self.size = 0
         self.prev = GENESIS
         self.before = GENESIS  # ``prev`` of the last good record: tells an inserted record from an altered one
@@ -137,6 +156,18 @@ class _Walk:
             append(bytes.fromhex(entry.hash[7:]))
             self.size += 1
             self.before, self.prev = entry.prev, entry.hash
+            if self.size == self.held_size and self.tree.root() != self.held_root:
+                words = (
+                    f"The log was rewritten before record {self.size}: its first {self.size} records agree with one"
+                    " another, and are not those of the checkpoint."
+                )
+                raise _Found(self.size - 1, How.REWRITTEN, words)
+
+    def at_least(self, held: Held) -> None:
+        """The log has all that the checkpoint covers."""
+        if self.size < held.size:
+            words = f"The log was truncated: it ends before record {self.size}; the checkpoint covers {held.size}."
+            raise _Found(self.size, How.TRUNCATED, words)
 
     def at_end(self, head: Head) -> None:
         """Compare what was walked with the head."""
