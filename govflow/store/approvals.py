@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import select, update
+from sqlalchemy import and_, case, or_, select, update
 
-from govflow.approval.models import ApprovalRequest, Binding, RequestState, Vote, VoteDecision
+from govflow.approval.models import ApprovalRequest, Binding, RequestState, Vote, VoteDecision, VoteKind
 from govflow.audit.record import Draft
-from govflow.errors import RequestError, VoteRefused
-from govflow.store import requests
+from govflow.errors import RequestError, TooManyAttempts, VoteRefused
+from govflow.store import attempts, requests
+from govflow.store.attempts import Limit
 from govflow.store.ballots import Judge, cast, refuse
+from govflow.store.delegations import SelectorsOf
 from govflow.store.engine import Database
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
 from govflow.store.tables import NO_MAP_INDEX
 from govflow.store.times import micros
+from govflow.store.watch import Watch
 from govflow.store.writer import Writer
 
-OUTCOMES: Final = frozenset({"succeeded", "failed", "uncertain"})
-"""How an exercised step can end. While it runs, or if nobody knows, its outcome is ``open``."""
+OUTCOMES: Final = frozenset({"succeeded", "failed", "uncertain", "suspended"})
+"""How an exercised step can end. While it runs, or if nobody knows, its outcome is ``open``.
+
+One that is suspended was left on purpose, so that another executor goes on with it: the body of a flow, or a plan.
+"""
 
 _MOVABLE: Final = frozenset({RequestState.EXPIRED, RequestState.REVOKED, RequestState.VOIDED})
 
 Requests = list[ApprovalRequest]
 Votes = list[Vote]
+Ids = list[str]
 
 
 class Approvals:
@@ -92,7 +100,7 @@ class Approvals:
             return [requests.request_of(row) for row in connection.execute(statement).mappings()]
 
     def votes(self, request_id: str) -> Votes:
-        """The votes that count, first cast first."""
+        """The votes that counted when they were cast, first cast first; those that were taken out since say so."""
         with self._db.reading() as connection:
             return requests.votes(connection, request_id)
 
@@ -106,6 +114,10 @@ class Approvals:
         reason: str,
         now: datetime,
         judge: Judge,
+        *,
+        kind: VoteKind = VoteKind.VOTE,
+        limit: Limit | None = None,
+        selectors_of: SelectorsOf | None = None,
     ) -> ApprovalRequest:
         """Count a person's answer.
 
@@ -118,12 +130,16 @@ class Approvals:
             reason: in the person's words.
             now: the moment that decides whether the request is still open.
             judge: :func:`govflow.approval.rules.judge_vote`.
+            kind: by what right.
+            limit: how many wrong answers are taken, and of whom.
+            selectors_of: what others are, by name, who may have let this person answer in their stead.
 
         Returns:
             The request with the state that the vote led to.
 
         Raises:
             VoteRefused: the answer does not count; that it was tried is on record.
+            TooManyAttempts: it was not looked at.
             RequestError: there is no such request.
         """
         vote = Vote(
@@ -133,13 +149,19 @@ class Approvals:
             decision=decision,
             reason=reason,
             at=now,
+            kind=kind,
+            selectors=tuple(sorted(selectors)),
         )
         try:
             with self._writer.transaction() as transaction:
-                return cast(transaction, vote, selectors, judge)
+                tenant = requests.read(transaction.connection, request_id).binding.tenant
+                attempts.check(transaction.connection, tenant, limit, now)
+                return cast(transaction, vote, selectors, judge, selectors_of)
+        except TooManyAttempts:
+            raise
         except VoteRefused as refusal:
             said: dict[str, JsonValue] = {"code": refusal.code, "assurance": assurance}
-            refuse(self._writer, request_id, principal_name, now, {**said, "decision": decision.value})
+            refuse(self._writer, request_id, principal_name, now, {**said, "decision": decision.value}, limit)
             raise
 
     def claim(
@@ -187,18 +209,25 @@ class Approvals:
         return True
 
     def claim_retry(self, request_id: str, binding: Binding, executor: str, now: datetime) -> bool:
-        """Use one more attempt of an exercise; whether there was one left for this executor and this binding."""
+        """Use one more attempt of an exercise; whether there was one left for this executor and this binding.
+
+        One that was suspended is taken over by whoever goes on with it, once, and costs no attempt.
+        """
+        left = REQUEST.c.outcome == "suspended"
+        own = and_(
+            REQUEST.c.executor == executor,
+            REQUEST.c.attempts_used < REQUEST.c.attempts_allowed,
+            REQUEST.c.outcome.in_(("open", "failed")),
+        )
         statement = (
             update(REQUEST)
             .where(
                 REQUEST.c.request_id == request_id,
                 REQUEST.c.state == RequestState.EXERCISED.value,
-                REQUEST.c.executor == executor,
-                REQUEST.c.attempts_used < REQUEST.c.attempts_allowed,
-                REQUEST.c.outcome.in_(("open", "failed")),
+                or_(left, own),
                 *(REQUEST.c[name] == value for name, value in requests.binding_columns(binding).items()),
             )
-            .values(attempts_used=REQUEST.c.attempts_used + 1, outcome="open")
+            .values(attempts_used=REQUEST.c.attempts_used + case((left, 0), else_=1), outcome="open", executor=executor)
         )
         with self._writer.transaction() as transaction:
             connection = transaction.connection
@@ -238,6 +267,17 @@ class Approvals:
             statement = select(REQUEST.c.outcome).where(REQUEST.c.request_id == request_id)
             return connection.execute(statement).scalar_one_or_none()
 
+    def pending_ids(self, tenant: str, run_id: str) -> Ids:
+        """Ids of the requests of a run that wait for an answer, first opened first."""
+        with closing(Watch(self._db)) as watch:
+            return watch.pending(tenant, [run_id])[run_id]
+
+    def why(self, request_id: str) -> str:
+        """The reason of the last move of a request, in words; empty where none was given."""
+        with self._db.reading() as connection:
+            statement = select(REQUEST.c.state_reason).where(REQUEST.c.request_id == request_id)
+            return str(connection.execute(statement).scalar_one_or_none() or "")
+
     def move(
         self,
         request_id: str,
@@ -268,10 +308,18 @@ class Approvals:
         expired = []
         with self._writer.transaction() as transaction:
             rows = transaction.connection.execute(due.order_by(REQUEST.c.ordinal)).mappings()
-            for request in [requests.request_of(row) for row in rows]:
+            for request in list(requests.readable(rows)):
                 if requests.expire_if_due(transaction, request, now):
                     expired.append(request.model_copy(update={"state": RequestState.EXPIRED}))
         return expired
+
+    def pending_of_run(self, tenant: str, run_id: str) -> Requests:
+        """The requests of a run that wait for an answer, first opened first."""
+        where = (REQUEST.c.tenant == tenant, REQUEST.c.run_id == run_id)
+        pending = REQUEST.c.state == RequestState.PENDING.value
+        statement = select(REQUEST).where(*where, pending).order_by(REQUEST.c.ordinal)
+        with self._db.reading() as connection:
+            return [requests.request_of(row) for row in connection.execute(statement).mappings()]
 
     # Last in the class: from here on ``list`` is this method.
     def list(self, tenant: str, state: RequestState | None = None, limit: int = 50, offset: int = 0) -> Requests:

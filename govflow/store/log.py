@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from govflow.audit.body import parse_body
 from govflow.audit.leaf import leaf_bytes, leaf_digest
 from govflow.audit.merkle import CompactRange
 from govflow.audit.record import GENESIS, Entry, Head
 from govflow.errors import StoreError
 from govflow.store.engine import Database
-from govflow.store.times import micros
+from govflow.store.statements import run
 
 GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
 _ROWS: Final = 500  # rows of one statement: SQLite takes 32,766 parameters
@@ -33,7 +33,7 @@ class Pending(NamedTuple):
     event: str
     subject: str
     run_id: str | None
-    at: datetime
+    at: int  # microseconds since 1970
     body: bytes
     values: tuple[tuple[str, bytes, str], ...] = ()
 
@@ -58,7 +58,7 @@ def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] 
         rows: list[object] = []
         for record in records:
             leaf = leaf_digest(leaf_bytes(size, "sha256:" + last.hex(), record.body))
-            rows += (tenant, size, last, leaf, record.body, *record[1:6], micros(record.at))
+            rows += (tenant, size, last, leaf, record.body, *record[1:7])
             places[record.writer, record.writer_seq] = size
             tree.append(leaf)
             last = leaf
@@ -82,25 +82,37 @@ def head(connection: Connection, tenant: str) -> Head:
     Raises:
         StoreError: the row cannot be the end of a log.
     """
-    row = connection.exec_driver_sql("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
+    row = run(connection, "SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
     size, last, tree = _read_end(tenant, row)
     return Head(tenant, size, "sha256:" + last.hex(), "sha256:" + tree.root().hex())
 
 
-def walk(connection: Connection, tenant: str, start: int = 0) -> Iterator[Entry]:
-    """The entries of a log in order, all from one connection."""
+def walk(connection: Connection, tenant: str, start: int = 0) -> Generator[Entry]:
+    """The entries of a log in order, all from one connection with a transaction begun; close it where it is left."""
     statement = f"{_SELECT} WHERE tenant=? AND seq>=? ORDER BY seq"
-    result = connection.exec_driver_sql(statement, (tenant, start))
-    while rows := result.fetchmany(_PAGE):
-        yield from map(_entry, rows)
+    result = run(connection, statement, (tenant, start), stream=True)
+    try:
+        while rows := result.fetchmany(_PAGE):
+            yield from map(_entry, rows)
+    finally:
+        result.close()
 
 
-def pages(db: Database, tenant: str, start: int) -> Iterator[Entry]:
-    """The entries of a log in order; no connection is held between pages, so the caller may take its time."""
-    statement = f"{_SELECT} WHERE tenant=? AND seq>=? ORDER BY seq LIMIT ?"
+def pages(db: Database, tenant: str, start: int, events: tuple[str, ...] = ()) -> Iterator[Entry]:
+    """The entries of a log in order; no connection is held between pages, so the caller may take its time.
+
+    Args:
+        db: where.
+        tenant: whose log.
+        start: the first place.
+        events: only entries with one of these events; none: all entries.
+    """
+    # Not by the index of events: the entries come in the order of places.
+    wanted = f" AND coalesce(event, '') IN ({','.join('?' * len(events))})" if events else ""
+    statement = f"{_SELECT} WHERE tenant=? AND seq>=?{wanted} ORDER BY seq LIMIT ?"
     while True:
         with db.reading() as connection:
-            rows = connection.exec_driver_sql(statement, (tenant, start, _PAGE)).fetchall()
+            rows = run(connection, statement, (tenant, start, *events, _PAGE)).fetchall()
         yield from map(_entry, rows)
         if len(rows) < _PAGE:
             return
@@ -117,8 +129,30 @@ def tail(
             where += f" AND {column}=?"
             parameters.append(value)
     statement = f"{_SELECT} WHERE {where} ORDER BY seq DESC LIMIT ?"
-    rows = connection.exec_driver_sql(statement, (*parameters, count)).fetchall()
+    rows = run(connection, statement, (*parameters, count)).fetchall()
     return [_entry(row) for row in reversed(rows)]
+
+
+def entry(connection: Connection, tenant: str, seq: int) -> Entry | None:
+    """One record by its place."""
+    row = run(connection, f"{_SELECT} WHERE tenant=? AND seq=?", (tenant, seq)).fetchone()
+    return None if row is None else _entry(row)
+
+
+def last(connection: Connection, tenant: str, run_id: str, events: tuple[str, ...]) -> Entry | None:
+    """The last record of a run whose event is one of ``events``."""
+    marks = ",".join("?" * len(events))
+    statement = f"{_SELECT} WHERE tenant=? AND run_id=? AND event IN ({marks}) ORDER BY seq DESC LIMIT 1"
+    row = run(connection, statement, (tenant, run_id, *events)).fetchone()
+    return None if row is None else _entry(row)
+
+
+def steps_of(connection: Connection, tenant: str, run_id: str, event: str) -> frozenset[str]:
+    """The steps that the records of a run with this event are about."""
+    statement = "SELECT body FROM audit_record WHERE tenant=? AND run_id=? AND event=?"
+    rows = run(connection, statement, (tenant, run_id, event))
+    found = (parse_body(bytes(row[0])).get("step_id") for row in rows)
+    return frozenset(str(step_id) for step_id in found if step_id is not None)
 
 
 def _entry(row: Sequence[Any]) -> Entry:

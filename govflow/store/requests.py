@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from pydantic import JsonValue
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from pydantic import JsonValue, ValidationError
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from govflow.approval.models import MOVES, ApprovalRequest, Binding, RequestState, Vote, VoteDecision
+from govflow.approval.models import MOVES, ApprovalRequest, Binding, RequestState, Vote, VoteDecision, VoteKind
+from govflow.approval.stages import asked_selectors
 from govflow.audit.record import Draft
-from govflow.errors import RequestError
+from govflow.errors import RequestError, RequestUnreadable
+from govflow.store import listings, messages
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
+from govflow.store.tables import APPROVAL_SELECTOR as SELECTOR
 from govflow.store.tables import APPROVAL_VOTE as VOTE
 from govflow.store.tables import NO_MAP_INDEX
 from govflow.store.times import micros, moment
 from govflow.store.writer import Transaction
+from govflow.telemetry import get_logger
+
+STANDING_RUN: Final = "*standing:"
+"""Stands in the run id of a request for a standing approval, before the request's own id: no run has such an id."""
+
+_log = get_logger(__name__)
 
 OPEN_STATES = (RequestState.PENDING.value, RequestState.APPROVED.value)
 
@@ -30,9 +40,34 @@ def binding_columns(binding: Binding) -> dict[str, Any]:
 
 
 def request_of(row: RowMapping) -> ApprovalRequest:
-    """The request of a row, with the state that the row has now."""
-    request = ApprovalRequest.model_validate_json(row["document"])
+    """The request of a row, with the state that the row has now.
+
+    Raises:
+        RequestUnreadable: its document is damaged, or of a newer govflow.
+    """
+    try:
+        request = ApprovalRequest.model_validate_json(row["document"])
+    except ValidationError as error:
+        raise RequestUnreadable(
+            f"The approval request {row['request_id']!r} cannot be read.",
+            mend="It is damaged, or was written by a newer govflow. It stands as it is, and nobody can use it.",
+            details={"request_id": row["request_id"]},
+        ) from error
     return request.model_copy(update={"state": RequestState(row["state"])})
+
+
+def readable(rows: Iterable[RowMapping]) -> Iterator[ApprovalRequest]:
+    """The requests of rows, for a sweep over many: one that cannot be read is told, and keeps no other from its end."""
+    for row in rows:
+        try:
+            yield request_of(row)
+        except RequestUnreadable as error:
+            tell_unreadable(error)
+
+
+def tell_unreadable(error: RequestUnreadable) -> None:
+    """Say in the process's log which one it is."""
+    _log.error("store.request_unreadable", **error.details)
 
 
 def read(connection: Connection, request_id: str) -> ApprovalRequest:
@@ -50,10 +85,11 @@ def read(connection: Connection, request_id: str) -> ApprovalRequest:
 def add(connection: Connection, request: ApprovalRequest) -> None:
     """Insert a pending request."""
     newest = connection.execute(select(REQUEST.c.ordinal).order_by(REQUEST.c.ordinal.desc()).limit(1)).scalar()
+    ordinal = 0 if newest is None else newest + 1
     connection.execute(
         insert(REQUEST).values(
             request_id=request.request_id,
-            ordinal=0 if newest is None else newest + 1,
+            ordinal=ordinal,
             **binding_columns(request.binding),
             document=request.model_dump_json(exclude={"state"}),
             expires_at=micros(request.expires_at),
@@ -64,8 +100,19 @@ def add(connection: Connection, request: ApprovalRequest) -> None:
             attempts_allowed=0,
             attempts_used=0,
             outcome=None,
+            requester=request.requester,
+            tier=int(request.tier),
+            rule=request.rule.name,
+            reminded=0,
+            escalated=0,
         )
     )
+    listings.add(connection, request, ordinal)
+    of_request = {"tenant": request.binding.tenant, "ordinal": ordinal, "request_id": request.request_id}
+    asked = [{**of_request, "selector": selector} for selector in sorted(asked_selectors(request.rule))]
+    if asked:
+        connection.execute(insert(SELECTOR).values(asked))
+    messages.opened(connection, request)
 
 
 def move(
@@ -78,7 +125,11 @@ def move(
         .where(REQUEST.c.request_id == request_id, REQUEST.c.state.in_(origins), *conditions)
         .values(state=to.value, state_at=micros(now), state_reason=reason)
     )
-    return connection.execute(statement).rowcount == 1
+    if connection.execute(statement).rowcount != 1:
+        return False
+    connection.execute(delete(SELECTOR).where(SELECTOR.c.request_id == request_id))  # nobody is asked any more
+    messages.decided(connection, request_id, now)
+    return True
 
 
 def expire_if_due(transaction: Transaction, request: ApprovalRequest, now: datetime) -> bool:
@@ -87,6 +138,8 @@ def expire_if_due(transaction: Transaction, request: ApprovalRequest, now: datet
         return False
     unused = request.state is RequestState.APPROVED
     reason = "approved, but not used in time" if unused else "nobody decided in time"
+    if unused and request.binding.run_id.startswith(STANDING_RUN):
+        reason = "its time is over"
     late = REQUEST.c.expires_at <= micros(now)
     if not move(transaction.connection, request.request_id, RequestState.EXPIRED, now, reason, late):
         return False
@@ -95,7 +148,7 @@ def expire_if_due(transaction: Transaction, request: ApprovalRequest, now: datet
 
 
 def votes(connection: Connection, request_id: str) -> list[Vote]:
-    """The votes that count, in the order in which they were cast."""
+    """The votes that counted when they were cast, in that order; those that were taken out since say so."""
     rows = connection.execute(select(VOTE).where(VOTE.c.request_id == request_id).order_by(VOTE.c.ordinal)).mappings()
     return [
         Vote(
@@ -105,6 +158,10 @@ def votes(connection: Connection, request_id: str) -> list[Vote]:
             decision=VoteDecision(row["decision"]),
             reason=row["reason"],
             at=moment(row["at"]),
+            kind=VoteKind(row["kind"]),
+            selectors=tuple(json.loads(row["selectors"])),
+            through=tuple(json.loads(row["through"])),
+            through_selectors=tuple(json.loads(row["through_selectors"])),
         )
         for row in rows
     ]
@@ -121,8 +178,13 @@ def add_vote(connection: Connection, vote: Vote, before: Sequence[Vote]) -> None
             decision=vote.decision.value,
             reason=vote.reason,
             at=micros(vote.at),
+            kind=vote.kind.value,
+            selectors=json.dumps(vote.selectors),
+            through=json.dumps(vote.through),
+            through_selectors=json.dumps(vote.through_selectors),
         )
     )
+    messages.voted(connection, vote, len(before))
 
 
 def about(

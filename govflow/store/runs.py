@@ -102,6 +102,16 @@ class Runs:
             row = connection.execute(statement).mappings().first()
         return None if row is None else _run_of(row)
 
+    def opened_since(self, tenant: str, since: datetime) -> list[str]:
+        """Ids of the runs that were opened then or later, in the order of opening."""
+        statement = (
+            select(RUN.c.run_id)
+            .where(RUN.c.tenant == tenant, RUN.c.opened_at >= micros(since))
+            .order_by(RUN.c.opened_at, RUN.c.run_id)
+        )
+        with self._db.reading() as connection:
+            return list(dict.fromkeys(str(row[0]) for row in connection.execute(statement)))
+
 
 def _run_of(row: RowMapping) -> GovernedRun:
     return GovernedRun(

@@ -1,34 +1,32 @@
 """The spool: where a record lies between its acknowledgement and its place in the log.
 
-One file for each process, opened for appending, one line a record:
+One file for each process, one line of :mod:`govflow.store.lines` a record, and NULs behind the last. No line holds a
+line feed or a NUL. The file is mapped into the process, and a line is a copy into memory: in the midst of a run a
+system call costs several times as much. The pages are the kernel's, so
+killing the process does not take back what was stored. The LF is stored after all else of its line, and a line without
+one was never acknowledged. Room is taken from the disk before it is mapped: a full disk is an error, not a signal.
 
-    <crc32, 8 hex digits> <body>[TAB <values as JSON>]LF
-
-The body's canonical bytes hold no raw tab and no raw line feed. A record counts as written when ``write`` has taken all
-of its line: the kernel has it then, and killing the process does not take it back. A last line without its LF was
-never acknowledged. The process holds ``flock`` on its file for life, so that others can tell a dead writer's file.
+The process holds ``flock`` on its file for life, so that others can tell a dead writer's file.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from mmap import mmap
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
-import orjson
-
-from govflow.audit.body import parse_body
 from govflow.errors import StoreError
-from govflow.store.log import Pending
+from govflow.store.lines import Contents, read_lines
 
 SUFFIX: Final = ".spool"
-_CRC: Final = 8  # hexadecimal digits
+_ROOM: Final = 1 << 19  # bytes that a file grows by
+_LF: Final = 10
+_NOTHING: Final = mmap(-1, 1)
 
 
 class Spool:
@@ -37,11 +35,14 @@ class Spool:
     def __init__(self, folder: Path, name: str) -> None:
         """Create ``folder/name.spool``. ``StoreError`` if the disk does not let us."""
         self.path = folder / (name + SUFFIX)
-        self.size = 0
+        self.size = 0  # bytes of whole lines
+        self._touched = 0  # bytes that may be other than zero: more where a line was interrupted or lines are forgotten
+        self._map = _NOTHING
+        self._room = 0  # bytes that are mapped
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
-                flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
                 self._file = os.open(self.path, flags, 0o600)
                 fcntl.flock(self._file, fcntl.LOCK_EX)
                 if os.fstat(self._file).st_nlink:
@@ -54,81 +55,69 @@ class Spool:
             ) from error
 
     def append(self, line: bytes) -> None:
-        """Write one line as a whole, or nothing. ``StoreError`` if it is nothing."""
-        try:
-            written = os.write(self._file, line)
-            if written != len(line):
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise StoreError(
-                f"The spool {self.path} cannot be written: {error.strerror}.",
-                mend="Free space on the disk; nothing that was acknowledged is lost.",
-            ) from error
-        self.size += written
+        """Store one line as a whole. ``StoreError`` if there is no room for it.
+
+        May be interrupted at any instruction: whatever of a line is there then is overwritten by the next.
+        """
+        start = self.size
+        end = start + len(line)
+        if end >= self._room:
+            self._grow(end)
+        room = self._map
+        if self._touched != start:
+            room[start : self._touched] = bytes(self._touched - start)
+        self._touched = end
+        room[start : end - 1] = line[:-1]
+        room[end - 1] = _LF
+        self.size = end
 
     def empty(self) -> None:
-        """Forget all lines; they are in the log."""
-        os.ftruncate(self._file, 0)
+        """Forget all lines; they are in the log. What lies there is wiped by the next line, or handed in once more."""
         self.size = 0
+        if self._room > _ROOM:
+            self._unmap()
 
     def close(self, *, remove: bool) -> None:
         """Give the file up; ``remove`` it if all of it is in the log, else someone will drain it."""
         if remove:
             with suppress(OSError):
                 self.path.unlink()
-        os.close(self._file)
+        self.abandon()
 
     def abandon(self) -> None:
-        """In a forked child: close the parent's file; its lock stays with the parent."""
+        """Close the file. In a forked child the parent goes on with it, and its lock stays with the parent."""
+        self._unmap()
         os.close(self._file)
 
-
-def make_line(body: bytes, values: tuple[tuple[str, bytes, str], ...]) -> bytes:
-    """The line of a record."""
-    if values:
-        side = orjson.dumps([[name, salt.hex(), value] for name, salt, value in values])
-        body = body + b"\t" + side
-    return b"%08x %b\n" % (crc32(body), body)
-
-
-class Contents(NamedTuple):
-    """What was read from somebody's spool. ``bad`` counts lines that cannot be read."""
-
-    records: list[Pending]
-    bad: int
-
-
-def read_lines(data: bytes) -> Contents:
-    """Read spooled lines; what follows the last line feed was never acknowledged and is left out."""
-    records: list[Pending] = []
-    bad = 0
-    for line in data.split(b"\n")[:-1]:
+    def _grow(self, needed: int) -> None:
+        """Take room from the disk for ``needed`` bytes and a NUL behind them."""
+        room = (needed // _ROOM + 1) * _ROOM
         try:
-            records.append(_read_line(line))
-        except ValueError:
-            bad += 1
-    return Contents(records, bad)
+            if not self._room:
+                os.ftruncate(self._file, 0)
+                self._touched = 0
+            _allocate(self._file, self._room, room)
+            grown = mmap(self._file, room)
+        except OSError as error:
+            raise StoreError(
+                f"The spool {self.path} cannot be written: {error.strerror}.",
+                mend="Free space on the disk; nothing that was acknowledged is lost.",
+            ) from error
+        self._map = grown
+        self._room = room
+
+    def _unmap(self) -> None:
+        self._room = 0
+        self._map = _NOTHING
 
 
-def _read_line(line: bytes) -> Pending:
-    text = line[_CRC + 1 :]
-    if int(line[:_CRC], 16) != crc32(text):
-        raise ValueError("checksum")
-    raw, _, side = text.partition(b"\t")
-    body = parse_body(raw)
-    values = tuple((name, bytes.fromhex(salt), value) for name, salt, value in orjson.loads(side)) if side else ()
-    return Pending(
-        body["tenant"],
-        body["writer"],
-        body["writer_seq"],
-        body["event"],
-        body["subject"],
-        body.get("run_id"),
-        datetime.fromisoformat(body["at"]),
-        raw,
-        values,
-    )
+def _allocate(file: int, start: int, end: int) -> None:
+    """Let a file have all its bytes to ``end``, zeros from ``start`` on."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, start, end - start)
+        return
+    while start < end:
+        start += os.pwrite(file, bytes(end - start), start)
 
 
 def others(folder: Path, own: Path | None) -> Iterator[Path]:
@@ -137,6 +126,19 @@ def others(folder: Path, own: Path | None) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if path.suffix == SUFFIX and path != own:
                 yield path
+
+
+def mark_of(path: Path) -> tuple[int, int, int]:
+    """What a spool holds, in short: two marks are the same if nothing was stored between them.
+
+    Storing into a mapping leaves size and time of a file as they are.
+
+    Raises:
+        OSError: it is gone, or cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        data = file.read().partition(b"\0")[0]
+        return os.fstat(file.fileno()).st_ino, len(data), crc32(data)
 
 
 class Foreign:

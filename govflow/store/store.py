@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from govflow.audit.record import Ack, Draft, Entry, Head
-from govflow.audit.template import Filled
-from govflow.audit.verify import Verdict, verify
+from govflow.audit.template import Template
+from govflow.audit.verify import Held, Verdict, verify
 from govflow.store import log
+from govflow.store.api_keys import ApiKeys
 from govflow.store.approvals import Approvals
-from govflow.store.engine import Database, database_path
+from govflow.store.audit_search import AuditSearch
+from govflow.store.changes import Changes, Concern, missed, newest
+from govflow.store.delegations import Delegations
+from govflow.store.engine import Database
+from govflow.store.holds import Holds
+from govflow.store.inbox import Inbox
+from govflow.store.keys import Keys
+from govflow.store.legal_holds import LegalHolds
+from govflow.store.location import open_database, spool_folder
+from govflow.store.manifests import Manifests
+from govflow.store.outbox import Outbox
+from govflow.store.people import People
+from govflow.store.permit_requests import PermitRequests
+from govflow.store.permits import Permits
+from govflow.store.places import Places
 from govflow.store.plans import Plans
+from govflow.store.policies import Policies
+from govflow.store.reviews import Reviews
+from govflow.store.revocations import Revocations
+from govflow.store.run_pages import RunPages
 from govflow.store.runs import Runs
+from govflow.store.seals import Seals
+from govflow.store.sign_ins import SignIns
+from govflow.store.sqlite import SqliteDatabase
+from govflow.store.standing import StandingApprovals
 from govflow.store.tokens import Tokens
 from govflow.store.values import Values
+from govflow.store.watch import Watch
 from govflow.store.writer import Writer
 
 _logger = logging.getLogger("govflow.store")
 
 
 class Store:
-    """The audit log, approvals, tokens, approved plans and runs of one database.
+    """The audit log, approvals, tokens, approved plans, runs and permits of one database.
 
     Safe to share between threads and to use after a fork. Use as a context manager, or call :meth:`close`::
 
@@ -37,10 +62,30 @@ class Store:
         self._db = db
         self._writer = Writer(db, spool)
         self.approvals = Approvals(db, self._writer)
-        self.tokens = Tokens(self._writer)
+        self.inbox = Inbox(db)
+        self.run_pages = RunPages(db)
+        self.audit_search = AuditSearch(db, self._writer)
+        self.outbox = Outbox(db, self._writer)
+        self.tokens = Tokens(db, self._writer)
+        self.revocations = Revocations(self._writer)
+        self.delegations = Delegations(db, self._writer)
+        self.standing = StandingApprovals(db, self._writer)
+        self.reviews = Reviews(db, self._writer)
         self.plans = Plans(db, self._writer)
+        self.policies = Policies(db, self._writer)
         self.runs = Runs(db, self._writer)
+        self.manifests = Manifests(db, self._writer)
+        self.places = Places(db, self._writer)
+        self.keys = Keys(db, self._writer)
+        self.permits = Permits(db, self._writer)
+        self.permit_requests = PermitRequests(db, self._writer)
         self.values = Values(db, self._writer)
+        self.legal_holds = LegalHolds(db, self._writer)
+        self.seals = Seals(db, self._writer)
+        self.people = People(db, self._writer)
+        self.sign_ins = SignIns(db, self._writer)
+        self.api_keys = ApiKeys(db, self._writer)
+        self.holds = Holds(db.places())
 
     @classmethod
     def open(cls, url: str, *, spool: Path | None = None, direct: bool = False) -> Self:
@@ -49,16 +94,16 @@ class Store:
         What dead processes left in the spool is brought to the log.
 
         Args:
-            url: ``sqlite:////absolute/path/govflow.db``.
-            spool: folder for spools, by default beside the database. It must be on a disk that outlives the process.
+            url: ``sqlite:////absolute/path/govflow.db`` or ``postgresql://user@host/name``.
+            spool: folder for spools, by default :func:`govflow.store.location.spool_folder`. It must be on a disk that
+                outlives the process.
             direct: no spool; every record is committed before it is acknowledged.
 
         Raises:
             StoreError: it cannot be opened; the message says why and what to do.
             SchemaNewer: a newer govflow wrote it.
         """
-        path = database_path(url)
-        store = cls(Database(path), None if direct else spool or path.with_name(path.name + ".spool"))
+        store = cls(open_database(url), None if direct else spool or spool_folder(url))
         store.flush()
         return store
 
@@ -66,9 +111,9 @@ class Store:
     def memory(cls) -> Self:
         """A store in memory, for tests and trials: the same rules, and nothing of it outlives the process."""
         _warn_volatile()
-        return cls(Database(None), None)
+        return cls(SqliteDatabase(None), None)
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         """Accept a record: :class:`govflow.audit.record.Log`.
 
         Raises:
@@ -78,9 +123,30 @@ class Store:
         """
         return self._writer.append(record, durable=durable)
 
+    @property
+    def fill(self) -> Callable[[Template, int, str], None]:
+        """Accept the record of a template as of now, not durably: :meth:`govflow.store.writer.Writer.fill`."""
+        return self._writer.fill
+
     def flush(self) -> None:
         """Bring all that was spooled, by this process and by others, to the log."""
         self._writer.flush()
+
+    def watch(self) -> Watch:
+        """A look at the requests that costs next to nothing; :meth:`Watch.close` it."""
+        return Watch(self._db)
+
+    def changes(self, tenant: str) -> Changes:
+        """A look at what happens to a tenant's approvals and runs, from now on; :meth:`Changes.close` it."""
+        return Changes(self._db, tenant)
+
+    def newest(self, tenant: str) -> int:
+        """The place of the newest record of a tenant's log; 0 for an empty one."""
+        return newest(self._db, tenant)
+
+    def missed(self, tenant: str, concern: Concern, since: int) -> bool:
+        """Whether anything of ``concern`` happened after the record at the place ``since``."""
+        return missed(self._db, tenant, concern, since)
 
     def close(self) -> None:
         """Drain the spool and close the database."""
@@ -112,17 +178,39 @@ class Store:
         self.flush()
         return log.pages(self._db, tenant, start)
 
+    def entries_of(self, tenant: str, events: tuple[str, ...]) -> Iterator[Entry]:
+        """The entries of a tenant's log with one of these events, in order."""
+        self.flush()
+        return log.pages(self._db, tenant, 0, events)
+
     def tail(self, tenant: str, count: int, *, run_id: str | None = None, event: str | None = None) -> list[Entry]:
         """The last ``count`` records, oldest first, of a run or an event if one is given."""
         self.flush()
         with self._db.reading() as connection:
             return log.tail(connection, tenant, count, run_id=run_id, event=event)
 
-    def verify(self, tenant: str) -> Verdict:
-        """Check the whole log of a tenant against the head that stands in the same database, at one moment."""
+    def last(self, tenant: str, run_id: str, events: tuple[str, ...]) -> Entry | None:
+        """The last record of a run that is one of ``events``."""
         self.flush()
-        with self._db.snapshot() as connection:
-            return verify(log.walk(connection, tenant), log.head(connection, tenant))
+        with self._db.reading() as connection:
+            return log.last(connection, tenant, run_id, events)
+
+    def steps_of(self, tenant: str, run_id: str, event: str) -> frozenset[str]:
+        """The steps that a run has a record of this event about, wherever it was written."""
+        self.flush()
+        with self._db.reading() as connection:
+            return log.steps_of(connection, tenant, run_id, event)
+
+    def verify(self, tenant: str, held: Held | None = None) -> Verdict:
+        """Check the whole log of a tenant against the head that stands in the same database, at one moment.
+
+        Args:
+            tenant: whose log.
+            held: a checkpoint that was kept elsewhere.
+        """
+        self.flush()
+        with self._db.snapshot() as connection, closing(log.walk(connection, tenant)) as entries:
+            return verify(entries, log.head(connection, tenant), held)
 
 
 @cache

@@ -17,27 +17,30 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import time_ns
 from typing import Final
 
 from sqlalchemy import Connection
 
 from govflow.audit.body import SALT_BYTES, commit, make_body
 from govflow.audit.record import Ack, Draft
-from govflow.audit.template import Filled
+from govflow.audit.template import Template
 from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
 from govflow.store import lifetime
 from govflow.store.engine import Database
+from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
 from govflow.store.log import Pending, sequence
-from govflow.store.spool import Foreign, Spool, make_line, others
+from govflow.store.spool import Foreign, Spool, mark_of, others
+from govflow.store.times import micros, moment
 
 BACKLOG: Final = 8_192
 """Records that may wait for their place; whoever adds one more brings them to the log first."""
 INTERVAL: Final = 1.0  # seconds in which the flusher lets records gather: a transaction costs more than a record
-_KEEP: Final = 1 << 18  # bytes that a drained spool may have before it is emptied
+_KEEP: Final = 1 << 16  # bytes that a drained spool may have before it is emptied
 _RETRY: Final = 1.0  # seconds between attempts while the database refuses
 _EXIT_LIMIT: Final = 5.0  # seconds
 
@@ -47,11 +50,12 @@ _logger = logging.getLogger("govflow.store")
 class _Stream:
     """A writer's name and its next number."""
 
-    __slots__ = ("next", "writer")
+    __slots__ = ("forms", "next", "writer")
 
     def __init__(self, writer: str) -> None:
         self.writer = writer
         self.next = 0
+        self.forms: dict[Template, int] = {}  # numbers of the templates that the spool holds
 
 
 class Transaction:
@@ -89,7 +93,8 @@ class Writer:
         self._made = 0
         self._streams: dict[str, _Stream] = {}
         self._commits: dict[str, _Stream] = {}
-        self._pending: deque[Pending] = deque()
+        self._pending: deque[Pending | Sparse] = deque()
+        self._forms = 0  # in the spool
         self._lock = threading.Lock()
         self._spool: Spool | None = None
         self._wake = threading.Event()
@@ -104,51 +109,85 @@ class Writer:
         """Whether it was closed: it takes no records any more."""
         return self._closed
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
-        filled = record if isinstance(record, Filled) else None
-        draft = record.template.draft if isinstance(record, Filled) else record
-        if durable or self._folder is None:
-            with self.transaction(durable=durable) as transaction:
-                transaction.record(filled.draft() if filled else draft)
-            return transaction.acks[0]
-        if len(self._pending) >= self._backlog:
-            self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
-        commitments, values = _sealed(draft) if draft.values else ({}, ())
+        if not durable and self._folder is not None:
+            commitments, values = _sealed(record) if record.values else ({}, ())
+            return self._spooled(record, commitments, values)
+        with self.transaction(durable=durable) as transaction:
+            transaction.record(record)
+        return transaction.acks[0]
+
+    def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
+        """Accept the record of a template as of now, not durably; errors as of :meth:`append`.
+
+        Args:
+            template: of the record.
+            attempt: from 1.
+            task_run_id: letters, digits and hyphens.
+        """
+        at = time_ns() // 1000
+        if self._folder is None:
+            self.append(template.written(moment(at), attempt, task_run_id), durable=False)
+            return
+        pending = self._pending
+        if len(pending) >= self._backlog:
+            self.flush_own()
+        tenant = template.draft.tenant
         with self._lock:
-            if self._closed:
-                raise StoreError("The store is closed.", mend="Open it again.")
-            stream = self._streams.get(draft.tenant)
-            if stream is None:
-                stream = self._streams[draft.tenant] = self._stream("s")
-            number = stream.next
-            if filled is None:
-                body = make_body(draft, writer=stream.writer, writer_seq=number, commitments=commitments)
-            else:
-                body = filled.template.body(filled.at, filled.attempt, filled.task_run_id, stream.writer, number)
+            stream = self._streams.get(tenant) or self._opened_stream(tenant)
+            number, writer = stream.next, stream.writer
             try:
-                self._opened().append(make_line(body, values))
-                self._pending.append(
-                    Pending(
-                        draft.tenant,
-                        stream.writer,
-                        number,
-                        draft.event,
-                        draft.subject,
-                        draft.run_id,
-                        record.at,
-                        body,
-                        values,
-                    )
-                )
+                form = stream.forms.get(template)
+                if form is None:
+                    form = self._form(stream, template)
+                spool = self._spool or self._opened()
+                spool.append(sparse_line(form, at, attempt, task_run_id, writer, number))
+                pending.append((template, at, attempt, task_run_id, writer, number))
                 stream.next = number + 1
             except BaseException:
                 # A signal may have come at any instant: whether the number is taken is not known.
-                self._streams.pop(draft.tenant, None)
+                self._streams.pop(tenant, None)
                 raise
             if not self._awake:
                 self._rouse()
-        return Ack(stream.writer, number, False)
+
+    def _spooled(self, draft: Draft, commitments: Mapping[str, str], values: tuple[tuple[str, bytes, str], ...]) -> Ack:
+        """Number a record, spool it, and have it brought to the log some time later."""
+        if len(self._pending) >= self._backlog:
+            self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
+        tenant, at = draft.tenant, micros(draft.at)
+        with self._lock:
+            stream = self._streams.get(tenant) or self._opened_stream(tenant)
+            number, writer = stream.next, stream.writer
+            body = make_body(draft, writer=writer, writer_seq=number, commitments=commitments)
+            try:
+                self._opened().append(make_line(body, values))
+                self._pending.append(
+                    Pending(tenant, writer, number, draft.event, draft.subject, draft.run_id, at, body, values)
+                )
+                stream.next = number + 1
+            except BaseException:
+                self._streams.pop(tenant, None)  # as in fill
+                raise
+            if not self._awake:
+                self._rouse()
+        return Ack(writer, number, False)
+
+    def _opened_stream(self, tenant: str) -> _Stream:
+        """A new stream. A writer that was closed has none, and gets none."""
+        if self._closed:
+            raise StoreError("The store is closed.", mend="Open it again.")
+        stream = self._streams[tenant] = self._stream("s")
+        return stream
+
+    def _form(self, stream: _Stream, template: Template) -> int:
+        """The number of a template in the spool, which is told of it here."""
+        number = self._forms
+        self._forms += 1  # first: a number whose line was interrupted is not given again
+        self._opened().append(form_line(number, template))
+        stream.forms[template] = number
+        return number
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
@@ -166,8 +205,9 @@ class Writer:
         def before_commit() -> None:
             nonlocal drained, sequenced
             with self._lock:
-                batch = list(self._pending)
-            drained = len(batch)
+                waiting = list(self._pending)
+            drained = len(waiting)
+            batch = [one if isinstance(one, Pending) else made_whole(one) for one in waiting]
             sequenced = True
             mine = self._numbered(entered[0].drafts)
             places = sequence(self._db, batch, mine)
@@ -208,6 +248,7 @@ class Writer:
             self._flusher.join(_EXIT_LIMIT)
         with self._lock:
             self._closed = True
+            self._streams.clear()
             if self._spool is not None:
                 if self._pending:
                     _logger.warning("%d records stay in the spool %s", len(self._pending), self._spool.path)
@@ -243,7 +284,7 @@ class Writer:
                     draft.event,
                     draft.subject,
                     draft.run_id,
-                    draft.at,
+                    micros(draft.at),
                     body,
                     values,
                 )
@@ -257,6 +298,9 @@ class Writer:
             for _ in range(drained):
                 self._pending.popleft()
             if self._spool is not None and not self._pending and self._spool.size > _KEEP:
+                for stream in self._streams.values():
+                    stream.forms.clear()
+                self._forms = 0
                 self._spool.empty()
 
     def _rouse(self) -> None:
@@ -271,10 +315,8 @@ class Writer:
         own = self._spool.path if self._spool else None
         for path in others(folder, own):
             try:
-                state = path.stat()
-                seen = (state.st_ino, state.st_size, state.st_mtime_ns)
-                if self._seen.get(path) != seen:  # else nothing was added since it was drained
-                    self._drain(path)
+                seen = mark_of(path)
+                if self._seen.get(path) != seen and self._drain(path):  # else nothing was added since it was drained
                     self._seen[path] = seen
             except FileNotFoundError:
                 continue  # someone else was quicker
@@ -284,8 +326,12 @@ class Writer:
                     mend="It holds acknowledged records; make it readable and writable for this user.",
                 ) from error
 
-    def _drain(self, path: Path) -> None:
-        """Bring one other process's spool to the log, and take it away if that process is gone."""
+    def _drain(self, path: Path) -> bool:
+        """Bring one other process's spool to the log, and take it away if that process is gone.
+
+        Returns:
+            Whether all its lines could be read. A living process may have been in the midst of one.
+        """
         foreign: list[Foreign] = []
         damaged = False
 
@@ -304,13 +350,14 @@ class Writer:
                 one.close()
         if damaged:
             self._report(path, contents.records, contents.bad)
+        return contents.bad == 0
 
     def _report(self, path: Path, records: list[Pending], bad: int) -> None:
         """Say in the log of every tenant that it may concern that lines were lost."""
         _logger.error("%d lines of the spool %s cannot be read; it is kept as %s.damaged", bad, path, path.name)
-        newest = max((record.at for record in records), default=None)
-        if newest is None:
+        if not records:
             return
+        newest = moment(max(record.at for record in records))
         for tenant in sorted({record.tenant for record in records}):
             payload = {"spool": path.name, "lines_read": len(records), "lines_lost": bad}
             self.append(Draft("spool.damaged", tenant, newest, payload=payload), durable=True)

@@ -1,0 +1,259 @@
+"""Checkpoints of a tenant's log, and the tiles of its tree from which proofs are made.
+
+Tiles grow when a checkpoint is made, not when a record is written: they are made from the hashes of the records, and
+must lead to the root that the log's head has. So writing a record costs nothing for them, and a tile that somebody
+changed makes a proof that fails, never one that convinces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, tuple_
+
+from govflow.audit.merkle import EMPTY_ROOT
+from govflow.audit.proofs import prove_consistency, prove_inclusion, root_at
+from govflow.audit.record import Entry, Head
+from govflow.audit.tiles import GrowingTiles, Tile, TiledHashes, TilePlace, edge_tiles
+from govflow.errors import RequestError, StoreError
+from govflow.store import log
+from govflow.store.engine import Database
+from govflow.store.tables import AUDIT_CHECKPOINT as CHECKPOINT
+from govflow.store.tables import AUDIT_ORIGIN as ORIGIN
+from govflow.store.tables import AUDIT_RECORD as RECORD
+from govflow.store.tables import AUDIT_TILE as TILE
+from govflow.store.times import micros, moment
+from govflow.store.writer import Writer
+
+_LEAVES: Final = 65_536  # records whose hashes become tiles in one transaction: others write in between
+
+_T = TypeVar("_T")
+
+Sign = Callable[[Head, str], str]
+"""The signed note for a head, of the logs that are known by this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A checkpoint as it is kept. ``note`` is the signed note, word for word."""
+
+    tenant: str
+    size: int
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A record, and the proof that the tree of a checkpoint holds it (RFC 6962, 2.1.1)."""
+
+    entry: Entry
+    hashes: tuple[bytes, ...]
+    sealed: Sealed
+
+
+class Seals:
+    """The checkpoints of one database."""
+
+    def __init__(self, db: Database, writer: Writer) -> None:
+        self._db = db
+        self._writer = writer
+
+    def name(self) -> str | None:
+        """What the logs of this database are known by; None before the first checkpoint."""
+        with self._db.reading() as connection:
+            return _name(connection)
+
+    def seal(self, tenant: str, fresh_name: str, sign: Sign, now: datetime) -> Sealed | None:
+        """Make a checkpoint of the log as it is; the newest one if nothing was written since, None of an empty log.
+
+        Args:
+            tenant: whose log.
+            fresh_name: what the logs of the database are known by from now on, if they have no name yet.
+            sign: called once, within the transaction that keeps what it gives.
+            now: aware.
+
+        Raises:
+            StoreError: the database cannot be used; or its records do not lead to the root of its head, and nothing
+                is signed.
+        """
+        self._writer.flush()
+        while True:
+            with self._writer.transaction() as transaction:
+                connection = transaction.connection
+                head = log.head(connection, tenant)
+                newest = _newest(connection, tenant)
+                if head.size == 0 or (newest is not None and newest.size == head.size):
+                    return newest
+                if newest is not None and newest.size > head.size:
+                    raise _cut(newest, head)
+                if _grow(connection, tenant, head.size):
+                    _check_root(connection, head)
+                    name = _name(connection) or _named(connection, fresh_name)
+                    sealed = Sealed(tenant, head.size, sign(head, name), now)
+                    row = {"tenant": tenant, "size": sealed.size, "note": sealed.note, "at": micros(now)}
+                    connection.execute(insert(CHECKPOINT).values(**row))
+                    return sealed
+
+    def newest(self, tenant: str) -> Sealed | None:
+        """The last checkpoint of a tenant's log."""
+        with self._db.reading() as connection:
+            return _newest(connection, tenant)
+
+    def last(self, tenant: str, limit: int = 50) -> list[Sealed]:
+        """The last checkpoints, newest first."""
+        found = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant).order_by(CHECKPOINT.c.size.desc()).limit(limit)
+        with self._db.reading() as connection:
+            return [_sealed(row) for row in connection.execute(found).mappings()]
+
+    def prove(self, tenant: str, seq: int) -> Included:
+        """A record with its proof against the newest checkpoint. Raises as :meth:`prove_all` does."""
+        return self.prove_all(tenant, [seq])[0]
+
+    def prove_all(self, tenant: str, places: Sequence[int]) -> list[Included]:
+        """Records with their proofs, all against one checkpoint: the newest.
+
+        Raises:
+            RequestError: the log has no such record, or no checkpoint that covers it.
+            StoreError: the tiles are not whole.
+        """
+        with self._db.snapshot() as connection:
+            newest = _newest(connection, tenant)
+            return [_included(connection, tenant, seq, newest) for seq in places]
+
+    def consistency(self, tenant: str, size: int) -> tuple[Sealed, list[bytes]]:
+        """The newest checkpoint, and the proof that its tree begins with that of ``size`` records.
+
+        Raises:
+            RequestError: no checkpoint is that large.
+            StoreError: the tiles are not whole.
+        """
+        with self._db.snapshot() as connection:
+            newest = _newest(connection, tenant)
+            if newest is None or not 0 < size <= newest.size:
+                raise RequestError(
+                    f"No checkpoint of {tenant!r} covers {size} records.", mend="Make one: govflow audit checkpoint"
+                )
+            hashes = _whole(lambda: prove_consistency(_tiled(connection, tenant, newest.size), size, newest.size))
+            return newest, hashes
+
+
+def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None) -> Included:
+    if newest is None or newest.size <= seq:
+        raise RequestError(
+            f"No checkpoint covers record {seq} of {tenant!r}.",
+            mend="Make one: govflow audit checkpoint",
+            details={"tenant": tenant, "record": seq},
+        )
+    entry = log.entry(connection, tenant, seq)
+    if entry is None:
+        raise RequestError(f"The log of {tenant!r} has no record {seq}.", details={"tenant": tenant})
+    hashes = _whole(lambda: prove_inclusion(_tiled(connection, tenant, newest.size), seq, newest.size))
+    return Included(entry, tuple(hashes), newest)
+
+
+def _whole(made: Callable[[], _T]) -> _T:
+    """What is made of tiles; ``StoreError`` if they cannot be those of a log."""
+    try:
+        return made()
+    except (ValueError, IndexError, KeyError) as error:
+        raise _damaged() from error
+
+
+def _damaged() -> StoreError:
+    return StoreError(
+        "The table audit_tile is not what govflow wrote.",
+        mend="Its rows can be removed: the next checkpoint makes them anew from the records.",
+    )
+
+
+def _cut(newest: Sealed, head: Head) -> StoreError:
+    return StoreError(
+        f"The log of {head.tenant!r} has {head.size} records, and a checkpoint of {newest.size} is signed: it was cut.",
+        mend="Restore the database; govflow audit verify says what is there.",
+    )
+
+
+def _name(connection: Connection) -> str | None:
+    found = connection.execute(select(ORIGIN.c.name)).scalar()
+    return None if found is None else str(found)
+
+
+def _named(connection: Connection, name: str) -> str:
+    connection.execute(insert(ORIGIN).values(number=1, name=name))
+    return name
+
+
+def _newest(connection: Connection, tenant: str) -> Sealed | None:
+    of_tenant = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant)
+    row = connection.execute(of_tenant.order_by(CHECKPOINT.c.size.desc()).limit(1)).mappings().first()
+    return None if row is None else _sealed(row)
+
+
+def _sealed(row: RowMapping) -> Sealed:
+    return Sealed(row["tenant"], row["size"], row["note"], moment(row["at"]))
+
+
+def _grow(connection: Connection, tenant: str, size: int) -> bool:
+    """Make tiles of the next records; whether all are in tiles now."""
+    width = select(func.max(TILE.c.place * 256 + TILE.c.width)).where(TILE.c.tenant == tenant, TILE.c.level == 0)
+    before = int(connection.execute(width).scalar() or 0)
+    if before > size:
+        raise _damaged()
+    if before == size:
+        return True
+    edge = {place.level: tile for place, tile in _read(connection, tenant, edge_tiles(before))}
+    growing = _whole(lambda: GrowingTiles(before, edge))
+    until = min(size, before + _LEAVES)
+    hashes = (
+        select(RECORD.c.hash)
+        .where(RECORD.c.tenant == tenant, RECORD.c.seq >= before, RECORD.c.seq < until)
+        .order_by(RECORD.c.seq)
+    )
+    leaves = [bytes(row[0]) for row in connection.execute(hashes)]
+    if len(leaves) != until - before:
+        raise StoreError(
+            f"Records are missing from the log of {tenant!r}, so no checkpoint of it is signed.",
+            mend="govflow audit verify says which.",
+        )
+    for place, tile in _whole(lambda: growing.append(leaves)):
+        same = (TILE.c.tenant == tenant, TILE.c.level == place.level, TILE.c.place == place.index)
+        connection.execute(delete(TILE).where(*same))
+        row = {"tenant": tenant, "level": place.level, "place": place.index, "width": place.width}
+        connection.execute(insert(TILE).values(**row, hashes=tile.to_bytes()))
+    return until == size
+
+
+def _check_root(connection: Connection, head: Head) -> None:
+    """The tiles lead to the root of the head, else one of them was changed."""
+    root = _whole(lambda: root_at(_tiled(connection, head.tenant, head.size), head.size)) if head.size else EMPTY_ROOT
+    if "sha256:" + root.hex() != head.root:
+        raise StoreError(
+            f"The records of {head.tenant!r} do not lead to the root of the log's head, so no checkpoint is signed.",
+            mend="govflow audit verify says what was changed.",
+        )
+
+
+def _tiled(connection: Connection, tenant: str, size: int) -> TiledHashes:
+    def fetch(places: Sequence[TilePlace]) -> list[Tile]:
+        found = {(place.level, place.index): tile for place, tile in _read(connection, tenant, places)}
+        return [found[place.level, place.index] for place in places]
+
+    return TiledHashes(size, fetch)
+
+
+def _read(connection: Connection, tenant: str, places: Sequence[TilePlace]) -> list[tuple[TilePlace, Tile]]:
+    if not places:
+        return []
+    wanted = [(place.level, place.index) for place in places]
+    found = select(TILE).where(TILE.c.tenant == tenant, tuple_(TILE.c.level, TILE.c.place).in_(wanted))
+    rows = connection.execute(found).mappings().all()
+    return _whole(lambda: [_tile(row) for row in rows])
+
+
+def _tile(row: RowMapping) -> tuple[TilePlace, Tile]:
+    width = row["width"]
+    return TilePlace(row["level"], row["place"], width), Tile(bytes(row["hashes"]), width)
