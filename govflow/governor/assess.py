@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from govflow.governor.fleeting import looked_at
+from govflow.governor.providers import NONE, Answers, Facts, Providers, without
 from govflow.governor.values import fill, placeholders
 from govflow.identity import Principal
 from govflow.ir.models import Multiplicity, Plan, Step, StepKind, Tier
 from govflow.policy.model import Decision, PolicyEngine, PolicyRequest, Verdict
+from govflow.policy.moments import written_moment
 from govflow.tiers import TierFacts, TierFinding, TierRules, TierVerdict
+
+TIME: Final = "run.time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,11 @@ class Ground:
     tenant: str
     environment: str
     mode: str  # ``observe`` or ``enforce``
+    providers: Providers = NONE  # who gives attributes that only others know
+    watched: frozenset[str] = field(init=False)  # attributes that rules read and that change while a run goes on
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "watched", self.engine.footprint & ({TIME} | self.providers.paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +51,23 @@ class StepAssessment:
     resource: str  # with the bound parameters filled in, or the template while they are unknown
     records: int | None = None
     attributes: Mapping[str, Any] | None = None  # what the policy was shown, kept for replay
+    notes: tuple[str, ...] = ()  # why attributes that the decision looked at are missing, in words
+    withheld: tuple[str, ...] = ()  # paths that the policy was shown and that ``attributes`` does not hold
+    fleeting: bool = False  # something that it stands on changes while the run goes on: the next call asks anew
+    asked: tuple[PolicyRequest, ...] = ()  # about each thing that the step does, likewise
 
     @property
     def verdict(self) -> Verdict:
         """What becomes of the step."""
         return self.decision.verdict
+
+    @property
+    def rule_name(self) -> str | None:
+        """The approval rule that the policy names, else the one that the step does; None: the one for its tier.
+
+        Who writes a flow does not choose whom a policy asks.
+        """
+        return self.decision.approval or self.step.approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +88,9 @@ class Assessment:
         return next((v for v in (Verdict.REJECT, Verdict.ESCALATE) if v in verdicts), Verdict.PASS)
 
 
-def assess(plan: Plan, ground: Ground, requester: Principal) -> Assessment:
-    """Judge every step of ``plan`` from what its source says."""
-    return Assessment({step.step_id: judge(step, plan, ground, requester) for step in plan.steps})
+def assess(plan: Plan, ground: Ground, requester: Principal, now: datetime) -> Assessment:
+    """Judge every step of ``plan`` from what its source says, all as of ``now``, which is aware."""
+    return Assessment({step.step_id: judge(step, plan, ground, requester, now) for step in plan.steps})
 
 
 def judge(
@@ -72,9 +98,11 @@ def judge(
     plan: Plan,
     ground: Ground,
     requester: Principal,
+    now: datetime | None,
     *,
     bound: Mapping[str, Any] | None = None,
     fan_out: int | None = None,
+    given: Callable[[], Mapping[str, Any]] | None = None,
 ) -> StepAssessment:
     """Judge one step: what it says of itself and, unless its source declares the action, each effect of its code.
 
@@ -85,28 +113,71 @@ def judge(
         plan: the plan that it belongs to.
         ground: policy, tier rules and where the run stands.
         requester: who asked for the run.
+        now: the time that all of the decision sees, aware; None where nothing in ``ground.watched`` reads it.
         bound: the parameters of this call as JSON values; None while only the source is known.
         fan_out: how many elements a map has, when it is known.
+        given: makes what providers of attributes are told of the parameters; None: those of ``bound`` or of the source.
 
     Raises:
         CanonicalError: a template reads a parameter that has no text form.
     """
     values: Mapping[str, Any] = step.constants if bound is None else bound
     where = f"step {step.step_id}"
-    known = bound is not None or all(name in values for name in placeholders(step.resource))
-    resource = fill(step.resource, values, where) if known else step.resource
+    whole = bound is not None or all(name in values for name in placeholders(step.resource))
+    resource = fill(step.resource, values, where) if whole else step.resource
     deeds = [(deed, _records(step, deed, values, fan_out)) for deed in _deeds(step, resource)]
-    verdicts = [_tier(step, deed, records, values, ground) for deed, records in deeds]
+    verdicts = [
+        ground.tiers.judge(TierFacts.of(step, deed, ground.environment, records=records, attributes=values))
+        for deed, records in deeds
+    ]
     tier, findings = max(verdict.tier for verdict in verdicts), _findings(verdicts)
     selectors = requester.selectors() | {f"tenant:{ground.tenant}"}
-    judged = []
+    judged, requests, fleeting = [], [], False
+    told = given or partial(deepcopy, dict(values))
+    kept_out: set[str] = set()  # of any of the things that the step does
     for deed, records in deeds:
         # The tier is the step's: a rule that reads it sees the same for each thing that the step does.
         attributes = _attributes(step, plan, ground, requester, tier, records, values)
+        if now is not None and TIME in ground.watched:
+            attributes["run"]["time"] = written_moment(now)
         asked = PolicyRequest(selectors, deed.action, deed.provider, deed.resource, attributes)
-        decision = ground.engine.decide(asked)
-        judged.append(StepAssessment(step, tier, findings, decision, *deed[:3], records, attributes))
-    return max(judged, key=lambda one: _SEVERITY[one.verdict])  # the first of the strictest
+        facts = partial(
+            Facts,
+            *(ground.tenant, ground.environment, ground.mode, plan.flow, requester, step, tier, *deed[:3], records),
+            now=now,
+        )
+        decision, answers, looked = _decided(ground, asked, attributes, partial(_told, facts, told))
+        shown = without(attributes, frozenset(answers.withheld)) if answers.withheld else attributes
+        requests.append(replace(asked, attributes=shown) if answers.withheld else asked)
+        fleeting = fleeting or bool(looked)
+        kept_out |= answers.withheld
+        notes = tuple(answers.notes)
+        judged.append(StepAssessment(step, tier, findings, decision, *deed[:3], records, shown, notes))
+    strictest = max(judged, key=lambda one: _SEVERITY[one.verdict])  # the first of them
+    return replace(strictest, withheld=tuple(sorted(kept_out)), fleeting=fleeting, asked=tuple(requests))
+
+
+def _told(facts: Callable[..., Facts], given: Callable[[], Mapping[str, Any]]) -> Facts:
+    """What somebody who is asked is told. Their parameters are a copy: what they do to it changes nothing here."""
+    return facts(parameters=MappingProxyType(dict(given())))
+
+
+def _decided(
+    ground: Ground, asked: PolicyRequest, attributes: dict[str, Any], facts: Callable[[], Facts]
+) -> tuple[Decision, Answers, frozenset[str]]:
+    """What the policy says, once it was told what it looked at; with what that was, as far as it is fleeting.
+
+    Nobody is asked for what no rule looks at: a read whose rules do not mention a budget waits for no budget.
+    """
+    engine, answers = ground.engine, Answers()
+    decision = engine.decide(asked)
+    looked = looked_at(engine, asked, decision, ground.watched)
+    while looked and ground.providers.answer(looked, facts, attributes, answers):
+        decision = engine.decide(asked)
+        looked = looked_at(engine, asked, decision, ground.watched)
+    if answers.notes:
+        decision = replace(decision, reason=" ".join([decision.reason, *answers.notes]))
+    return decision, answers, looked
 
 
 class _Deed(NamedTuple):
@@ -131,22 +202,6 @@ def _deeds(step: Step, resource: str) -> list[_Deed]:
     return list(dict.fromkeys(found if told else [own, *found]))
 
 
-def _tier(step: Step, deed: _Deed, records: int | None, values: Mapping[str, Any], ground: Ground) -> TierVerdict:
-    return ground.tiers.judge(
-        TierFacts(
-            action=deed.action,
-            provider=deed.provider,
-            resource=deed.resource,
-            name=step.callee,
-            environment=ground.environment,
-            records=records,
-            declared=step.tier,
-            unbounded=deed.unbounded,
-            attributes=values,
-        )
-    )
-
-
 def _findings(verdicts: Sequence[TierVerdict]) -> tuple[TierFinding, ...]:
     """Every tier rule that fired for anything that the step does, strongest first."""
     if len(verdicts) == 1:
@@ -167,7 +222,7 @@ def reads_parameters(step: Step, ground: Ground) -> frozenset[str] | None:
                 return None
             names.add(rest.partition(".")[0])
     for deed in _deeds(step, step.resource):
-        facts = TierFacts(*deed[:3], step.callee, ground.environment, declared=step.tier)
+        facts = TierFacts.of(step, deed, ground.environment)
         names.update(path.partition(".")[0] for path in ground.tiers.reads_of(facts))
     return frozenset(names)
 

@@ -5,14 +5,25 @@ Every stop names the rule, the tier, the reason, who may approve, until when, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule
-from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, Denied, GovflowError, Refused
+from govflow.approval.wording import who_may
+from govflow.errors import (
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalRevoked,
+    Denied,
+    GovflowError,
+    Refused,
+    StepMissing,
+)
 from govflow.governor.assess import Ground, StepAssessment
-from govflow.ir.models import Effect
+from govflow.ir.models import Effect, Tier
 from govflow.telemetry import redact_text
+
+_NAMED: Final = 10  # requests that a state's message names; the page has all of them
 
 
 def reason_of(assessment: StepAssessment) -> str:
@@ -46,6 +57,12 @@ def _deed(effect: Effect) -> str:
     return f"{effect.action} {effect.provider} {redact_text(effect.resource)}{every}"
 
 
+def deeds_of(assessment: StepAssessment) -> list[tuple[Tier, str, str]]:
+    """What the step does, each deed with the step's tier: what it was judged for, and every effect of its code."""
+    effects = ((str(one.action), str(one.resource)) for one in assessment.step.effects)
+    return [(assessment.tier, *deed) for deed in ((assessment.action, assessment.resource), *effects)]
+
+
 def refusal(assessment: StepAssessment, ground: Ground) -> Denied:
     """What a policy that denies a step says."""
     decision = assessment.decision
@@ -63,16 +80,18 @@ def as_refusal(error: GovflowError) -> Refused:
     return Denied(str(error), mend=error.mend, details={"cause": error.code})
 
 
+def steps_missing(flow: str, missing: Sequence[str]) -> StepMissing:
+    """What a flow says that has ended without steps of its plan."""
+    return StepMissing(
+        f"Flow {flow!r} ended without {len(missing)} step(s) of its plan: {', '.join(missing)}.",
+        mend="A step that may be left out belongs in a branch; an approved plan with it is made by govflow lock.",
+        details={"missing": list(missing)},
+    )
+
+
 def who_may_approve(rule: ApprovalRule, requester: str) -> str:
     """Who counts, in words."""
-    people = "anyone" if "*" in rule.approvers else " or ".join(_person(selector) for selector in rule.approvers)
-    number = "one person" if rule.required == 1 else f"{rule.required} different people"
-    return f"{number}: {people}, but not {requester}, who asked for the run"
-
-
-def _person(selector: str) -> str:
-    kind, _, name = selector.partition(":")
-    return name if kind == "user" else f"whoever has the {kind} {name}"
+    return f"{who_may(rule)}, but not {requester}, who asked for the run"
 
 
 def question(request: ApprovalRequest) -> str:
@@ -85,13 +104,31 @@ def question(request: ApprovalRequest) -> str:
     )
 
 
+def questions(requests: Sequence[ApprovalRequest]) -> str:
+    """What a run says of itself that waits for several answers; for one, :func:`question`."""
+    if len(requests) == 1:
+        return question(requests[0])
+    named = "; ".join(f"{request.request_id}: {step_of(request)}" for request in requests[:_NAMED])
+    more = f"; and {len(requests) - _NAMED} more" if len(requests) > _NAMED else ""
+    return (
+        f"{len(requests)} requests wait, each for an answer of its own: {named}{more}. First: {requests[0].reason} "
+        f"Answer each: govflow approvals approve ID --as NAME"
+    )
+
+
+def step_of(request: ApprovalRequest) -> str:
+    """The step that a request is for, with its map index."""
+    index = request.binding.map_index
+    return request.binding.step_id if index is None else f"{request.binding.step_id}[{index}]"
+
+
 def decided_against(request: ApprovalRequest, votes: Mapping[str, str], note: str = "") -> Refused:
     """The refusal that belongs to a request under which a run may not go on.
 
     Args:
         request: as it stands; closed, used by somebody else, or approved and overdue.
         votes: for each person who denied, the reason given.
-        note: anything else that the reader should know.
+        note: anything else that the reader should know; for a request that was withdrawn, why.
     """
     said = "; ".join(f"{name}: {reason or 'no reason given'}" for name, reason in votes.items())
     details = {"request_id": request.request_id, "state": str(request.state), "step_id": request.binding.step_id}
@@ -108,5 +145,5 @@ def decided_against(request: ApprovalRequest, votes: Mapping[str, str], note: st
     if request.state == "exercised":
         text = f"Request {request.request_id} was used by another execution of this run. {note}".strip()
         return ApprovalRevoked(text, mend=again, details=details)
-    text = f"Request {request.request_id} is {request.state}. {note}".strip()
+    text = f"Request {request.request_id} is {request.state}{f': {note}' if note else ''}."
     return ApprovalRevoked(text, mend=again, details=details)

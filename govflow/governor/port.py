@@ -8,15 +8,24 @@ user's event loop never waits for a database or for a person. Both run the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+import contextvars
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import JsonValue
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding, RequestState
 from govflow.audit.record import Ack, Draft
-from govflow.audit.template import Filled
+from govflow.audit.template import Template
 from govflow.ir.models import Plan, Tier
+
+if TYPE_CHECKING:
+    from govflow.governor.run import GovernedRun
+    from govflow.ir.manifest import Manifest
 
 T = TypeVar("T")
 
@@ -50,11 +59,26 @@ class Port(Protocol):
     def now(self) -> datetime:
         """The time, aware and in UTC."""
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         """Write a record; an ``ir.*`` record is published as an event too."""
+
+    def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
+        """Write the record that a template makes now, not durably: for calls that wait for nothing."""
+
+    def filler(self) -> Callable[[Template, int, str], None]:
+        """What does the same in the fewest steps, for whoever holds on to it while the run is open."""
+
+    def is_deactivated(self, tenant: str, principal: str) -> bool:
+        """Whether nobody may act under that name any more, in any spelling."""
 
     def tenant_of(self, run_id: str) -> str | None:
         """The tenant that a run was opened under; None for a new run."""
+
+    def note_policy(self, draft: Draft) -> None:
+        """Put on record that runs are decided by another policy than before, if they are.
+
+        ``draft`` says who opens which run; its event and payload are those of the change.
+        """
 
     def approved_plan(self, tenant: str, flow: str) -> ApprovedPlan | None:
         """The plan that was last approved for this flow."""
@@ -86,6 +110,24 @@ class Port(Protocol):
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
         """Ask people. A request with the same binding that is still open is returned instead."""
 
+    def use_standing(
+        self,
+        request: ApprovalRequest,
+        draft: Draft,
+        plan_hash: str,
+        parameters: Callable[[], Mapping[str, JsonValue]],
+    ) -> ApprovalRequest | None:
+        """Open a request and approve it at once, under a standing approval that covers it; None where none does.
+
+        ``parameters`` makes those of the call that may be compared.
+        """
+
+    def plan_of(self, tenant: str, plan_hash: str) -> Plan | None:
+        """A plan that was approved under that hash, in force or not."""
+
+    def policy_changes(self, tenant: str, before: str, after: str) -> Sequence[str]:
+        """What changed from one policy digest to the one that took its place, in words; empty where it is not known."""
+
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
         """Wait until the request is not pending any more, or is abandoned. May take days."""
 
@@ -106,6 +148,35 @@ class Port(Protocol):
 
     def flush(self) -> None:
         """Bring records that wait in this process into the log."""
+
+    def outcome_of(self, request_id: str) -> str | None:
+        """How the body that a request allowed has ended: ``open`` while it runs, or if nobody knows."""
+
+    def earlier(self, tenant: str, run_id: str, attempt: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """For each step of tier 2 or 3, what another process did under this attempt of a run.
+
+        Each holds ``call`` (a digest of its parameters, or None) and ``state``: ``succeeded``, ``failed``, ``open``.
+        """
+
+    def why(self, request_id: str) -> str:
+        """Why a request was withdrawn or voided, in words."""
+
+    def issue_permit(self, run: GovernedRun, manifest: Manifest) -> None:
+        """Let other processes run parts of this run: sign and keep what it may do, and what they rebuild it from."""
+
+    def take_place(
+        self, run_id: str, step_id: str, task_run_id: str, *, wanted: Sequence[int], after: int, limit: int | None
+    ) -> int | None:
+        """Take a call of a step for one task run, among all processes; None when ``limit`` others have."""
+
+    def clear_places(self, run_id: str) -> None:
+        """Forget which calls of a run were taken: it begins."""
+
+    def end_permit(self, tenant: str, run_id: str) -> None:
+        """Let no other process begin with parts of this run any more: it has ended."""
+
+    def steps_started(self, tenant: str, run_id: str) -> frozenset[str]:
+        """The steps whose body was let run for this run, in whatever process."""
 
     def denials(self, request_id: str) -> Mapping[str, str]:
         """Who denied a request, and the reason that each gave."""
@@ -156,10 +227,26 @@ async def adrive(steps: Steps[T], port: Port) -> T:
 
 
 async def _in_thread(command: Command, port: Port) -> Any:
-    try:
+    if command.abandon is None:
         return await asyncio.to_thread(command.perform, port)
+    # What may take days gets a thread of its own: the event loop's few are for what is short, and votes are short.
+    try:
+        return await _in_own_thread(lambda: command.perform(port))
     except asyncio.CancelledError:
-        # The thread cannot be cancelled; without a word it would wait on, and keep the process from ending.
-        if command.abandon is not None:
-            command.abandon(port)
+        # The thread cannot be cancelled; without a word it would wait on.
+        command.abandon(port)
         raise
+
+
+async def _in_own_thread(wait: Callable[[], Any]) -> Any:
+    done: Future[Any] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            done.set_result(context.run(wait))
+        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="govflow-waiting").start()
+    return await asyncio.shield(asyncio.wrap_future(done))

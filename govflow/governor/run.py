@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from govflow.approval.models import ApprovalRequest
 from govflow.audit.record import Draft, Severity
 from govflow.audit.template import Template
 from govflow.errors import (
@@ -18,24 +20,30 @@ from govflow.errors import (
     PlanNotApproved,
     Refused,
     RequestError,
-    StepMissing,
     Unbound,
 )
 from govflow.governor.assess import Assessment, Ground, StepAssessment, assess, mandatory, reads_parameters
 from govflow.governor.checks import Check
-from govflow.governor.explain import as_refusal, details_of, refusal
-from govflow.governor.port import ApprovedPlan, Command, RunRow, Steps
+from govflow.governor.conformance import Followed
+from govflow.governor.explain import as_refusal, details_of, refusal, steps_missing
+from govflow.governor.port import ApprovedPlan, Command, Port, RunRow, Steps
+from govflow.governor.replayable import decided_from_source
 from govflow.governor.values import hashable
 from govflow.identity import Principal
+from govflow.ir.assignment import Fit
 from govflow.ir.diff import diff
 from govflow.ir.hashing import ir_hash, plan_hash, step_hash
 from govflow.ir.lock import plan_key
+from govflow.ir.manifest import Manifest
 from govflow.ir.models import IR, Plan, Step, StepKind, Tier
 from govflow.ir.vocabulary import Vocabulary
 from govflow.policy.model import Verdict
 from govflow.telemetry import redact_named
 
 MODES: Final = ("observe", "enforce")
+SUSPENDED: Final = "suspended"
+"""What stands for an exception where a body was left so that another process goes on with it."""
+
 UNKNOWN: Final = "unknown"
 """The name that stands for a user whom the machine does not know."""
 
@@ -56,6 +64,12 @@ class RunFacts:
     attempt: int = 1
     locked: ApprovedPlan | None = None  # from a lock file: the left side of the diff in observe mode
     parent_run_id: str | None = None
+    owners: tuple[str, ...] = ()  # of the schedule or bot that started it: their answers count as little
+    fresh: bool = True  # this process has not opened the run before
+    suspends: bool = False  # while it waits, no process holds the run
+    elsewhere: Manifest | None = None  # given when other processes may run parts of this run: what they rebuild it from
+    fit: Fit | None = None  # what the plan allows of edges; None: they are not looked at while the run goes on
+    default_retries: int = 0  # of a task that declares none
     refused: dict[tuple[str, int | None], Refused] = field(default_factory=dict)
     """Answers that stand in this process: neither a retry of a task nor one of the flow asks the same people again."""
 
@@ -69,9 +83,18 @@ class Permit:
     assessment: StepAssessment
     reads: frozenset[str] | None  # parameters that a decision reads; None: any
     intent: Mapping[str, Any]  # payload of its intent records, made once
-    static: bool  # no parameter can change the answer
+    static: bool  # neither a parameter nor the time of a call can change the answer
     by_fan_out: dict[int, StepAssessment] = field(default_factory=dict)  # if static: by the size of the map
-    templates: dict[str, Template] = field(default_factory=dict)  # of its records, by event
+    templates: dict[tuple[str, int | None], Template] = field(default_factory=dict)  # by event and size of the map
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What an approval of the whole plan says of one step."""
+
+    request_id: str
+    tier: Tier  # as it was shown
+    rule: str  # the approval rule
 
 
 @dataclass(slots=True)
@@ -83,12 +106,24 @@ class GovernedRun:
     plan_hash: str
     permits: Mapping[str, Permit]
     row: RunRow | None
+    shared: bool = False  # other processes run parts of it: what is counted is counted in the store
+    handed_on: bool = False  # a task worker may run parts of it after its end
     stopped: Refused | None = None  # observe mode: why enforce mode would not have let the run start
+    compared: str = ""  # in words, what came of holding the loaded plan against the approved one
     called: set[str] = field(default_factory=set)  # step ids that a call reached
     blocked: set[str] = field(default_factory=set)  # of those, the ones that were refused and have not run since
     counts: dict[frozenset[str], set[str]] = field(default_factory=dict)  # candidates of a site → task run ids
     indices: dict[str, dict[str, int]] = field(default_factory=dict)  # repeated step → task run id → map index
+    followed: Followed = field(default_factory=Followed)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    covered: dict[str, Cover] = field(default_factory=dict)  # step id → the approval of the plan for it
+    plan_requests: list[ApprovalRequest] = field(default_factory=list)  # approvals of the whole plan, claimed
+    earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None  # see :meth:`Port.earlier`; None: not read
+
+    @property
+    def replayed(self) -> bool:
+        """Whether another process has begun this run, and this one goes on with it; a worker only helps."""
+        return self.facts.fresh and self.row is not None and self.row.opened_before
 
     @property
     def enforce(self) -> bool:
@@ -132,24 +167,48 @@ def open_run(facts: RunFacts) -> Steps[GovernedRun]:
         GovflowError: enforce mode, and the question could not be answered.
     """
     now = yield Command(lambda port: port.now())
-    opening = Opening(facts, now, GovernedRun(facts, "", "", {}, None))
+    opening = Opening(facts, now, GovernedRun(facts, "", "", {}, None, followed=Followed(facts.fit)))
     try:
         for _, check in OPENING:
             yield from check(opening)
     except GovflowError as error:
-        stop = as_refusal(error)
-        yield from _record_refusal(opening.run, stop, now)
+        yield from _record_refusal(opening.run, error, now)
         if opening.run.enforce:
             raise
-        opening.run.stopped = stop
+        opening.run.stopped = as_refusal(error)
     return opening.run
 
 
+def share(run: GovernedRun, manifest: Manifest) -> Steps[None]:
+    """Let other processes run parts of an open run, once all that has to be decided before it is decided.
+
+    Raises:
+        PermitError: its permit could not be signed; that is on record.
+        GovflowError: neither could that be asked.
+    """
+    if run.shared or not run.permits:
+        return
+    now: datetime = yield Command(lambda port: port.now())
+    try:
+        yield Command(lambda port: port.clear_places(run.facts.run_id))
+        yield Command(lambda port: port.issue_permit(run, manifest))
+    except GovflowError as error:
+        yield from _record_refusal(run, error, now)
+        raise
+    run.shared = True
+
+
 def _identity(opening: Opening) -> Steps[None]:
-    """Somebody asked: without a name nobody can be kept from approving their own run."""
+    """Somebody asked who may: without a name nobody can be kept from approving their own run."""
     if opening.facts.requester.name == UNKNOWN:
         raise Denied("Nobody knows who asked for this run.", mend="Set GOVFLOW_PRINCIPAL to who starts it.")
-    yield from ()
+    facts, name = opening.facts, opening.facts.requester.name
+    gone: bool = yield Command(lambda port: port.is_deactivated(facts.ground.tenant, name))
+    if gone:
+        raise Denied(
+            f"{name} asked for this run, and was deactivated.",
+            mend=f"Set GOVFLOW_PRINCIPAL to who starts it, or: govflow people change {name} --activate",
+        )
 
 
 def _tenant(opening: Opening) -> Steps[None]:
@@ -205,7 +264,8 @@ def _policy(opening: Opening) -> Steps[None]:
     facts, run, plan = opening.facts, opening.run, opening.facts.plan
     if plan is None:
         raise Unbound(f"Flow {facts.flow!r} has no plan.")
-    assessment = opening.assessment = assess(plan, facts.ground, facts.requester)
+    yield Command(lambda port: port.note_policy(run.draft("policy.loaded", opening.now)))
+    assessment = opening.assessment = yield from assessed(plan, facts, opening.now)
     if opening.opaque is not None and assessment.verdict is Verdict.ESCALATE and run.enforce:
         raise opening.opaque
     ir = IR(
@@ -218,7 +278,7 @@ def _policy(opening: Opening) -> Steps[None]:
         idempotency_key=facts.idempotency_key,
     )
     run.ir_hash = ir_hash(ir, run.plan_hash)
-    run.permits = {step.step_id: _permit(step, assessment.steps[step.step_id], facts) for step in plan.steps}
+    run.permits = {step.step_id: step_permit(step, assessment.steps[step.step_id], facts) for step in plan.steps}
     hashes = {step_id: permit.step_hash for step_id, permit in run.permits.items()}
     digest = facts.ground.engine.digest
     run.row = yield Command(
@@ -227,6 +287,14 @@ def _policy(opening: Opening) -> Steps[None]:
         )
     )
     yield from _record_verdict(opening, assessment)
+
+
+def assessed(plan: Plan, facts: RunFacts, now: datetime) -> Steps[Assessment]:
+    """Every step of a plan, judged from source. Who has to ask others does not hold up the engine's event loop."""
+    if not facts.ground.providers.all:
+        return assess(plan, facts.ground, facts.requester, now)
+    found: Assessment = yield Command(lambda port: assess(plan, facts.ground, facts.requester, now))
+    return found
 
 
 OPENING: Final[tuple[tuple[Check, Callable[[Opening], Steps[None]]], ...]] = (
@@ -259,9 +327,11 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
             "plan.trusted", now, payload={"plan_hash": hashed, "why": f"first plan seen in {ground.environment}"}
         )
         yield Command(lambda port: port.trust_plan(ground.tenant, key, plan, hashed, facts.requester.name, trust))
+        run.compared = "this is the first plan seen of this flow; nobody has approved one"
         return
     payload: dict[str, Any] = {"approved": approved.plan_hash, "loaded": hashed, "approved_by": approved.principal}
     if approved.plan_hash == hashed:
+        run.compared = f"no difference from the plan that {_stood_for(approved)}"
         yield Command(lambda port: port.append(run.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
         return
     found = diff(approved.plan, plan, approved_hash=approved.plan_hash, loaded_hash=hashed).masked(redact_named)
@@ -281,7 +351,8 @@ def _stood_for(approved: ApprovedPlan) -> str:
     return f"{approved.principal} approved"
 
 
-def _permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
+def step_permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
+    """What a step may do that was judged so."""
     hashed = step_hash(step)
     decision = assessment.decision
     intent = {
@@ -293,7 +364,7 @@ def _permit(step: Step, assessment: StepAssessment, facts: RunFacts) -> Permit:
         "mode": facts.ground.mode,
     }
     reads = reads_parameters(step, facts.ground)
-    static = reads == frozenset() and step.kind is not StepKind.UNRESOLVED
+    static = reads == frozenset() and step.kind is not StepKind.UNRESOLVED and not assessment.fleeting
     return Permit(step, hashed, assessment, reads, intent, static)
 
 
@@ -307,19 +378,23 @@ _VERDICT_EVENTS: Mapping[Verdict, tuple[str, Severity]] = {
 def _record_verdict(opening: Opening, assessment: Assessment) -> Steps[None]:
     facts, run, now = opening.facts, opening.run, opening.now
     event, severity = _VERDICT_EVENTS[assessment.verdict]
+    shared, decided = decided_from_source(run.permits)
     payload = {
         "ir_hash": run.ir_hash,
         "plan_hash": run.plan_hash,
         "policy_digest": facts.ground.engine.digest,
         "mode": facts.ground.mode,
+        "environment": facts.ground.environment,
         "tier": int(assessment.tier),
         "attempt": facts.attempt,
         "assurance": str(facts.requester.assurance),
         "parent_run_id": facts.parent_run_id,
         "steps": {
-            step_id: {"tier": int(step.tier), "verdict": str(step.verdict), "rule": step.decision.rule}
+            step_id: decided.get(step_id)
+            or {"tier": int(step.tier), "verdict": str(step.verdict), "rule": step.decision.rule}
             for step_id, step in assessment.steps.items()
         },
+        "attributes": shared,
     }
     durable = assessment.tier >= Tier.MEDIUM
     draft = run.draft(event, now, severity=severity, payload=payload, attempt=facts.attempt)
@@ -333,7 +408,8 @@ def _record_verdict(opening: Opening, assessment: Assessment) -> Steps[None]:
 
 def _reject(run: GovernedRun, rejected: list[Permit]) -> Refused | None:
     """A step that is certain to run, or cannot be read, stops the run; others stop when they are reached."""
-    final = [p for p in rejected if p.static]  # else a parameter that is not bound yet may change the answer
+    # A parameter that is not bound yet may change the answer of others, and so may the time until they are reached.
+    final = [p for p in rejected if p.static or (p.step.kind is StepKind.BODY and p.reads == frozenset())]
     certain = [p for p in final if mandatory(p.step) or p.step.kind in (StepKind.BODY, StepKind.UNRESOLVED)]
     if not certain:
         return None
@@ -344,8 +420,15 @@ def _reject(run: GovernedRun, rejected: list[Permit]) -> Refused | None:
     return Denied(stop.message + also, mend=stop.mend, details={**stop.details, "violations": violations})
 
 
-def _record_refusal(run: GovernedRun, stop: Refused, now: datetime) -> Steps[None]:
-    payload = {"code": stop.code, "reason": stop.message, "mode": run.facts.ground.mode, "stopped": run.enforce}
+def _record_refusal(run: GovernedRun, error: GovflowError, now: datetime) -> Steps[None]:
+    """Put the words on record that the state of the run will have."""
+    payload = {
+        "code": error.code,
+        "reason": error.message,
+        "mend": error.mend,
+        "mode": run.facts.ground.mode,
+        "stopped": run.enforce,
+    }
     draft = run.draft("run.refused", now, severity=Severity.ERROR, payload=payload)
     try:
         yield Command(lambda port: port.append(draft, durable=True))
@@ -365,17 +448,26 @@ def close_run(run: GovernedRun, *, failed: str | None) -> Steps[None]:
         StepMissing: the body returned, and a mandatory step was never called (enforce mode).
     """
     now = yield Command(lambda port: port.now())
+    for request in run.plan_requests:
+        ended = SUSPENDED if failed == SUSPENDED else "failed" if failed else "succeeded"
+        yield Command(partial(_ended, request.request_id, ended))
     missing = [] if failed or not run.permits else _missing(run)
+    if missing and (run.shared or run.facts.elsewhere):
+        # Steps below a task that ran in another process were called there: the log knows.
+        started = yield Command(lambda port: port.steps_started(run.facts.ground.tenant, run.facts.run_id))
+        missing = [step_id for step_id in missing if step_id not in started]
     payload = {"ir_hash": run.ir_hash, "failed": failed, "missing": missing, "attempt": run.facts.attempt}
     severity = Severity.CRITICAL if missing else Severity.INFO
     draft = run.draft("run.closed", now, severity=severity, payload=payload, attempt=run.facts.attempt)
     yield Command(lambda port: port.append(draft, durable=bool(missing)))
+    if run.shared and not run.handed_on:
+        yield Command(lambda port: port.end_permit(run.facts.ground.tenant, run.facts.run_id))
     if missing and run.enforce:
-        raise StepMissing(
-            f"Flow {run.facts.flow!r} ended without {len(missing)} step(s) of its plan: {', '.join(missing)}.",
-            mend="A step that may be left out belongs in a branch; an approved plan with it is made by govflow lock.",
-            details={"missing": missing},
-        )
+        raise steps_missing(run.facts.flow, missing)
+
+
+def _ended(request_id: str, outcome: str, port: Port) -> None:
+    port.outcome(request_id, outcome)
 
 
 def _missing(run: GovernedRun) -> list[str]:

@@ -6,6 +6,7 @@ Values that nothing reads are never looked at: a DataFrame or an open session pa
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -141,6 +142,24 @@ class _Plain:
         if isinstance(key, Integral) and str(key) not in ("True", "False"):
             return str(int(key))
         raise CanonicalError(f"{where}: the key {key!r} is not text.", mend=_MEND)
+
+
+def sealed_values(values: Mapping[str, object], what: str, mask: Mask = lambda _: SECRET) -> dict[str, JsonValue]:
+    """Parameters as values that can be hashed.
+
+    Raises:
+        CanonicalError: one has no canonical form; the error names it, and ``what`` it belongs to.
+    """
+    return {name: hashable(value, f"{what}, parameter {name}", mask) for name, value in values.items()}
+
+
+def keyed(key: bytes) -> Mask:
+    """Puts a keyed digest for each secret: another secret is another value, and nobody can guess it."""
+
+    def mask(text: str) -> str:
+        return f"hmac-sha256:{hmac.new(key, text.encode(), sha256).hexdigest()}"
+
+    return mask
 
 
 def placeholders(template: str) -> tuple[str, ...]:

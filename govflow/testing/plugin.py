@@ -13,6 +13,8 @@ from govflow.testing.snapshot import FOLDER, Snapshot
 
 _WRITTEN: Final = "govflow_snapshot"  # the user property that tells the terminal of a written file, from workers too
 
+_CASES: Final = (".policy-test.yaml", ".policy-test.yml")
+
 
 class PlanReader(Protocol):
     """What the fixture ``govflow_plan`` is."""
@@ -51,7 +53,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The marker that selects or leaves out the checks: ``-m govflow``."""
-    config.addinivalue_line("markers", "govflow: a flow that --govflow-check checks")
+    config.addinivalue_line("markers", "govflow: a flow that --govflow-check checks, or a policy case")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Files of policy cases are tests: ``acme.policy-test.yaml``."""
+    if not file_path.name.endswith(_CASES):
+        return None
+    from govflow.testing.policy_cases import CaseFileCollector
+
+    return CaseFileCollector.from_parent(parent, path=file_path)
 
 
 @pytest.hookimpl(tryfirst=True)  # so that -k and -m choose among the checks too

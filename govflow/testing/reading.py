@@ -37,7 +37,7 @@ def read_plan(
             raise FlowNotFound(
                 f"{os.fspath(target)} holds {len(flows)} flows: {names}.", mend=f"Name one: {flows[0].name}"
             )
-        judged = assess(flows[0].plan, workspace.ground, workspace.requester())
+        judged = assess(flows[0].plan, workspace.ground, workspace.requester(), workspace.opened_at)
     return PlanUnderTest(flows[0].name, flows[0].plan, judged, workspace)
 
 
