@@ -19,12 +19,14 @@ from typing import Final
 
 from govflow.errors import GovflowError, InputError
 from govflow.ir.lock import Lock, load_lock
-from govflow.policy import load_policy, starter
+from govflow.policy import Layer, PolicyDocument, layered, load_policy, starter
 from govflow.services.diff_plans import Comparison, Side, diff_sides
 from govflow.services.find_drift import find_drift
 from govflow.services.find_in_flow import find_in_flow
 from govflow.services.findings import CheckFinding
 from govflow.services.plan_flows import FlowPlan
+from govflow.services.policy_blocks import block_name
+from govflow.services.read_policy import importer
 from govflow.services.sides import inside, side_of_revision
 from govflow.services.workspace import Workspace, workspace_with
 from govflow.sources.revision import Revision, merge_base, top_of
@@ -126,13 +128,18 @@ def _drift(workspace: Workspace, commit: Revision, side: Side) -> Iterator[Check
 @contextmanager
 def _judging(workspace: Workspace, commit: Revision) -> Iterator[Workspace]:
     """The workspace with the policy of the commit. One that cannot be read there leaves the policy that is here."""
-    policy = workspace.settings.policy
-    if policy is None:
-        yield workspace
+    policy, layers = workspace.settings.policy, workspace.settings.policy_layers
+    named = [file for file in (policy, *layers.values()) if file is not None]
+    if not named or any(block_name(file) is not None for file in named):
+        yield workspace  # a block has no past: that of now is all that is known
         return
     try:
-        text = commit.read(inside(policy, commit.top))
-        document = load_policy(text, os.fspath(policy)) if text is not None else starter()
+        if policy is not None:
+            document = _policy_of(policy, commit) or starter()
+        else:
+            found = {Layer(layer): _policy_of(file, commit) for layer, file in layers.items()}
+            there = {layer: part for layer, part in found.items() if part is not None}
+            document = layered(there) if there else starter()
         judge = workspace_with(workspace.settings, document)
     except GovflowError:
         yield workspace
@@ -141,3 +148,12 @@ def _judging(workspace: Workspace, commit: Revision) -> Iterator[Workspace]:
         yield judge
     finally:
         judge.close()
+
+
+def _policy_of(file: Path, commit: Revision) -> PolicyDocument | None:
+    """The policy that a commit holds in a file; None where it has no such file."""
+    text = commit.read(inside(file, commit.top))
+    if text is None:
+        return None
+    follow = importer(lambda path: commit.read(inside(Path(path), commit.top)))
+    return load_policy(text, os.fspath(file), importer=follow)

@@ -61,11 +61,15 @@ class CheckReport:
     prefix: str = ""  # from the top of the repository to the folder that files are relative to
     older: tuple[CheckFinding, ...] = ()  # left out: the base has them too
     accepted: tuple[CheckFinding, ...] = ()  # left out: the baseline file has them
+    command: str = "govflow check"  # that made the report
+    counted: str = ""  # what was looked at, if it is not flows: "28 policy rules"
+    looked_at: tuple[str, ...] = ()  # what findings are of, if it is not flows
+    fails: frozenset[Level] = frozenset({Level.ERROR})  # the weights that fail it
 
     @property
     def clean(self) -> bool:
         """Whether nothing that was found fails the check."""
-        return all(finding.level is not Level.ERROR for finding in self.findings)
+        return all(finding.level not in self.fails for finding in self.findings)
 
     @property
     def needs_approval(self) -> bool:

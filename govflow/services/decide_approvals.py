@@ -8,14 +8,28 @@ gives them a role.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from govflow.approval import ApprovalRequest, RequestState, Vote, VoteDecision, VoteOutcome, judge_vote
-from govflow.errors import PolicyMismatch, RequestError
-from govflow.identity import Principal
+from govflow.approval import (
+    ApprovalRequest,
+    ApprovalRule,
+    RequestState,
+    Vote,
+    VoteDecision,
+    VoteOutcome,
+    judge_vote,
+    progress,
+)
+from govflow.approval.selectors import EVERYONE
+from govflow.approval.stages import asked_selectors
+from govflow.errors import NotEligible, PolicyMismatch, RequestError
+from govflow.identity import Principal, PrincipalKind
+from govflow.services.answer_limit import limit_of_person
+from govflow.services.selectors_now import lasting_selectors, need_not_lost, selectors_now
 from govflow.services.workspace import Workspace
+from govflow.telemetry import redact_text
 
 MOST = 1000  # requests listed at once
 _REASON = 2000  # characters
@@ -23,18 +37,15 @@ _REASON = 2000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request with the votes that count, and how many approvals are still needed."""
+    """A request with the votes that count, and how many people are still needed."""
 
     request: ApprovalRequest
     votes: tuple[Vote, ...]
 
     @property
     def needed(self) -> int:
-        """Approvals still needed; 0 unless it is pending."""
-        if self.request.state is not RequestState.PENDING:
-            return 0
-        given = sum(vote.decision is VoteDecision.APPROVE for vote in self.votes)
-        return max(0, self.request.rule.required - given)
+        """The fewest further people who could approve it; 0 unless it is pending."""
+        return progress(self.request, self.votes, self.request.created_at).needed
 
 
 def list_requests(workspace: Workspace, state: RequestState | None, limit: int = 50) -> list[ApprovalRequest]:
@@ -65,10 +76,15 @@ def show_request(workspace: Workspace, request_id: str) -> Question:
     return Question(request, tuple(workspace.store.approvals.votes(request_id)))
 
 
-def other_policy(workspace: Workspace, request: ApprovalRequest) -> PolicyMismatch | None:
-    """Why no answer to an open request counts here; None when the policy is the one that the run was judged by."""
+def other_policy(
+    workspace: Workspace, request: ApprovalRequest, states: Container[RequestState] = (RequestState.PENDING,)
+) -> PolicyMismatch | None:
+    """Why no answer to a request counts here; None when the policy is the one that the run was judged by.
+
+    Nor is there one for a request in another state than ``states``: it is closed, which is told first.
+    """
     here, asked = workspace.engine.digest, request.binding.policy_digest
-    if here == asked or request.state is not RequestState.PENDING:
+    if here == asked or request.state not in states:
         return None
     known = str(workspace.document.where) if workspace.explicit else "the starter policy, for none is configured"
     return PolicyMismatch(
@@ -94,18 +110,34 @@ def mint_token(workspace: Workspace, request_id: str, person: Principal, now: da
         The secret. It is stored nowhere, so this is the only time that it can be had.
 
     Raises:
-        VoteRefused: this person may not answer this request, or not under this policy; that it was tried is on record.
+        VoteRefused: this person may not answer this request, or not under this policy, or only by a role that lasts no
+            longer than what vouches for it now; that it was tried is on record.
+        TooManyAttempts: of this person too many answers were wrong of late.
         RequestError: there is no such request.
     """
     show_request(workspace, request_id)
+    lasting = lasting_selectors(workspace, person.name, now, person.selectors())
+
+    def admit(request: ApprovalRequest) -> None:
+        same_policy(workspace, request)
+        need_named_machine(request.rule, person)
+        if not asked_selectors(request.rule) & lasting:
+            lost = (
+                "Only the token of another system says that {name} has the {what}, and it says so of this call alone."
+            )
+            mend = "Answer with that token itself, over REST."
+            need_not_lost(request, person.name, person.selectors(), lasting, lost, mend)
+
     return workspace.store.tokens.mint(
         request_id,
         person.name,
-        selectors=person.selectors(),
+        selectors=lasting,
         assurance=str(person.assurance),
         now=now,
         random=random,
-        admit=lambda request: _same_policy(workspace, request),
+        admit=admit,
+        limit=limit_of_person(workspace, person),
+        selectors_of=selectors_now(workspace),
     )
 
 
@@ -127,14 +159,15 @@ def decide(
 
     Raises:
         VoteRefused: the vote does not count, or not under this policy; that it was tried is on record.
+        TooManyAttempts: of this person too many answers were wrong of late.
         RequestError: there is no such request, or the reason is too long.
     """
-    if len(reason) > _REASON:
-        raise RequestError(f"reason: longer than {_REASON} characters.", mend="Say it shorter.")
+    reason = kept_reason(reason)
     show_request(workspace, request_id)
 
     def judge(request: ApprovalRequest, votes: Sequence[Vote], vote: Vote, selectors: frozenset[str], /) -> VoteOutcome:
-        _same_policy(workspace, request)
+        same_policy(workspace, request)
+        need_named_machine(request.rule, person)
         return judge_vote(request, votes, vote, selectors)
 
     request = workspace.store.approvals.vote(
@@ -146,12 +179,57 @@ def decide(
         reason,
         now,
         judge,
+        limit=limit_of_person(workspace, person),
+        selectors_of=selectors_now(workspace),
     )
     return Question(request, tuple(workspace.store.approvals.votes(request_id)))
 
 
-def _same_policy(workspace: Workspace, request: ApprovalRequest) -> None:
-    refusal = other_policy(workspace, request)
+def is_unnamed_machine(rule: ApprovalRule, person: Principal) -> bool:
+    """Whether it is a machine account that a rule lets in as anybody: ``*`` stands for people.
+
+    Else whoever holds the key of a machine would be two people.
+    """
+    asked = asked_selectors(rule)
+    return person.kind is PrincipalKind.MACHINE and EVERYONE in asked and not asked & person.selectors()
+
+
+def need_named_machine(rule: ApprovalRule, person: Principal) -> None:
+    """A machine account answers where a rule names it: by its name, a role or a group.
+
+    Raises:
+        NotEligible: it is one that the rule does not name.
+    """
+    if is_unnamed_machine(rule, person):
+        raise NotEligible(
+            f"{person.name} is a machine account, and '*' stands for people.",
+            mend=f"Ask a person, or name it in approval rule {rule.name!r} by its name, a role or a group.",
+            details={"principal": person.name},
+        )
+
+
+def kept_reason(reason: str) -> str:
+    """A reason as it goes on record, where everybody reads it: secrets masked, the token of another request for one.
+
+    A NUL is left out: a PostgreSQL server takes none.
+
+    Raises:
+        RequestError: it is longer than 2,000 characters.
+    """
+    if len(reason) > _REASON:
+        raise RequestError(f"reason: longer than {_REASON} characters.", mend="Say it shorter.")
+    return redact_text(reason.replace("\0", ""))
+
+
+def same_policy(
+    workspace: Workspace, request: ApprovalRequest, states: Container[RequestState] = (RequestState.PENDING,)
+) -> None:
+    """Answers count under the policy that the run was judged by, and under no other.
+
+    Raises:
+        PolicyMismatch: the policy here is another one, and the request is in one of ``states``.
+    """
+    refusal = other_policy(workspace, request, states)
     if refusal is not None:
         raise refusal
 

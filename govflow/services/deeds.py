@@ -109,18 +109,8 @@ def strongest(deeds: Sequence[Deed]) -> Deed | None:
 
 
 def _deed(effect: Effect, step: Step, tiers: TierRules, environment: str, *, declared: bool = False) -> Deed:
-    verdict = tiers.judge(
-        TierFacts(
-            action=effect.action,
-            provider=effect.provider,
-            resource=effect.resource,
-            name=step.callee,
-            environment=environment,
-            declared=step.tier,
-            unbounded=effect.unbounded,
-            attributes=step.constants,
-        )
-    )
+    asked = (effect.action, effect.provider, effect.resource, effect.unbounded)
+    verdict = tiers.judge(TierFacts.of(step, asked, environment))
     # Of the step as a whole, not of one thing that it does; asked for as the governor did, whose answer is remembered.
     found = [finding for finding in verdict.findings if declared or finding.rule not in _OF_THE_STEP]
     rules = {finding.rule for finding in found}

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from govflow.approval import rule_for_deeds, who_may
+from govflow.approval.stages import approvers_of, fewest
 from govflow.errors import PolicyError
 from govflow.governor.assess import Assessment, StepAssessment, assess
-from govflow.governor.explain import who_may_approve
+from govflow.governor.explain import deeds_of
 from govflow.ir.changes import PlanDiff
 from govflow.ir.diff import diff
 from govflow.ir.hashing import plan_hash
@@ -226,7 +228,7 @@ def _compare(workspace: Workspace, name: str, was: str | None, before: Side, aft
 
 
 def _judged(workspace: Workspace, plan: Plan | None) -> Assessment | None:
-    return None if plan is None else assess(plan, workspace.ground, workspace.requester())
+    return None if plan is None else assess(plan, workspace.ground, workspace.requester(), workspace.opened_at)
 
 
 def _deltas(
@@ -275,10 +277,11 @@ def ask_of(workspace: Workspace, judged: StepAssessment) -> Ask | None:
         rule = workspace.approval_rule(judged.step.approval or judged.decision.approval, judged.tier)
     except PolicyError:
         return None
-    roles = {approver.removeprefix("role:") for approver in rule.approvers if approver.startswith("role:")}
+    rule = rule_for_deeds(rule, deeds_of(judged))
+    approvers = approvers_of(rule)
+    roles = {approver.removeprefix("role:") for approver in approvers if approver.startswith("role:")}
     people = tuple(sorted(name for name, held in workspace.principals.items() if roles & set(held)))
-    words = who_may_approve(rule, "").partition(", but not ")[0]
-    return Ask(rule.name, rule.required, tuple(rule.approvers), people, words)
+    return Ask(rule.name, fewest(rule), approvers, people, who_may(rule))
 
 
 def _tier(judged: Assessment | None) -> int | None:

@@ -9,27 +9,45 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from govflow.audit.body import parse_body
 from govflow.errors import GovflowError, SettingsError
+from govflow.policy import PolicyDocument
+from govflow.policy.provided import check_agreement, unprovided
+from govflow.services.attribute_providers import configured_providers
+from govflow.services.check_sign_in import ways_in
+from govflow.services.enough_approvers import lacking
 from govflow.services.read_catalogue import read_catalogue
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import Settings, layers, load_settings, unknown_keys
 
-PYTHON: Final = (3, 11)
-SUPPORTED: Final[Mapping[str, tuple[str, str]]] = {"prefect": ("3.8.8", "3.10"), "fastapi": ("0.139", "0.151")}
-"""From the first version to before the second: the pair that starts together."""
+if TYPE_CHECKING:
+    from govflow.store.reviews import Review
 
-INSTALL: Final = "pip install 'prefect>=3.8.8,<3.10' 'fastapi>=0.139,<0.151'"
+PYTHON: Final = (3, 11)
+SUPPORTED: Final[Mapping[str, tuple[str, str]]] = {
+    "prefect": ("3.8.8", "3.10"),
+    "fastapi": ("0.139", "0.151"),
+    "sqlalchemy": ("2.0", "2.1"),
+}
+"""From the first version to before the second: those that work together."""
+
+INSTALL: Final = "pip install 'prefect>=3.8.8,<3.10' 'fastapi>=0.139,<0.151' 'sqlalchemy>=2.0,<2.1'"
+_TOO_NEW: Final = {
+    "prefect": "govflow was not tested with it and refuses to guard it",
+    "fastapi": "the server of Prefect 3.8 cannot start with it",
+    "sqlalchemy": "a server of Prefect 3.8 schedules no run of any deployment with it",
+}
 _BEGAN: Final = datetime(2025, 1, 1, tzinfo=UTC)  # no clock that is right is before this
 _SKEW: Final = timedelta(minutes=1)
+_SOON: Final = timedelta(days=14)  # time to find who signs policies
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 
 
@@ -73,13 +91,28 @@ def examine(now: datetime, installed: Callable[[str], str | None] | None = None)
             _skipped("database"),
             _skipped("clock"),
             _skipped("spool"),
+            _skipped("signer"),
+            _skipped("sign-in"),
         ]
     workspace, policy = check_policy(settings)
     found.append(policy)
+    if workspace is not None:
+        found += check_attributes(settings, workspace.document)
+        found += check_signature(workspace, now)
     found.append(check_effects(settings))
     found += check_database(settings, workspace, now)
     found.append(check_spool(settings))
+    found.append(check_signer(settings))
+    found.append(check_sign_in(settings))
     return found
+
+
+def check_sign_in(settings: Settings) -> Finding:
+    """Every way in that the settings name can be used."""
+    try:
+        return Finding("sign-in", Health.OK, ways_in(settings))
+    except SettingsError as error:
+        return Finding("sign-in", Health.FAIL, error.message, error.mend)
 
 
 def check_python(running: tuple[int, ...]) -> Finding:
@@ -99,7 +132,7 @@ def installed_version(name: str) -> str | None:
 
 
 def check_engine(installed: Callable[[str], str | None]) -> Iterator[Finding]:
-    """Prefect and FastAPI are a pair that starts together: a plain install of Prefect takes one that does not."""
+    """Prefect with what its server stands on: a plain install of Prefect takes versions that it does not work with."""
     found = {name: installed(name) for name in SUPPORTED}
     if found["prefect"] is None:
         yield Finding(
@@ -114,14 +147,11 @@ def check_engine(installed: Callable[[str], str | None]) -> Iterator[Finding]:
         if have is None:
             yield Finding(name, Health.FAIL, f"{name} is not installed, and Prefect needs it.", INSTALL)
         elif not _numbers(low) <= _numbers(have) < _numbers(high):
-            reason = (
-                "govflow was not tested with it and refuses to guard it"
-                if name == "prefect"
-                else "the server of Prefect 3.8 cannot start with it"
-                if _numbers(have) >= _numbers(high)
-                else "Prefect needs a newer one"
-            )
-            yield Finding(name, Health.FAIL, f"{name} {have} is outside >={low},<{high}: {reason}.", INSTALL)
+            newer = _numbers(have) >= _numbers(high)
+            reason = _TOO_NEW[name] if newer or name == "prefect" else "Prefect needs a newer one"
+            # The server may be on another machine; runs here do not need it to schedule.
+            worst = Health.WARN if name == "sqlalchemy" else Health.FAIL
+            yield Finding(name, worst, f"{name} {have} is outside >={low},<{high}: {reason}.", INSTALL)
         else:
             yield Finding(name, Health.OK, f"{name} {have}")
 
@@ -154,7 +184,36 @@ def check_policy(settings: Settings) -> tuple[Workspace | None, Finding]:
         return workspace, Finding(
             "policy", Health.OK, f"no policy is configured; the starter policy holds: {what}", mend
         )
+    for layer, part in document.layers.items():
+        what += f"; layer {layer}: {part.policy.name}, {len(part.policy.rules)} rules, {part.digest}"
     return workspace, Finding("policy", Health.OK, what)
+
+
+def check_signature(workspace: Workspace, now: datetime) -> list[Finding]:
+    """Who signed the policy and until when it counts; nothing where the policy need not be signed."""
+    signed = None if workspace.reading is None else workspace.reading.signed
+    if signed is None:
+        return []
+    what = f"signed by {signed.made_by} at {signed.made_at:%Y-%m-%d %H:%M} UTC with key {signed.kid}"
+    if signed.ends_at is None:
+        return [Finding("signature", Health.OK, what)]
+    what += f"; from {signed.ends_at:%Y-%m-%d %H:%M} UTC on it counts no more, and nothing runs"
+    health = Health.WARN if signed.ends_at - now < _SOON else Health.OK
+    return [Finding("signature", health, what, "" if health is Health.OK else "Sign it anew: govflow policy bundle")]
+
+
+def check_attributes(settings: Settings, document: PolicyDocument) -> list[Finding]:
+    """Whoever is to give attributes can be loaded, and each attribute that a rule reads is given by somebody."""
+    try:
+        providers = configured_providers(settings).all
+        check_agreement(document, providers)
+    except GovflowError as error:
+        return [Finding("attributes", Health.FAIL, error.message, error.mend)]
+    found = [Finding("attributes", Health.WARN, one.message, one.mend) for one in unprovided(document, providers)]
+    if providers and not found:
+        given = "; ".join(f"{one.name} gives {', '.join(sorted(one.provides))}" for one in providers)
+        found.append(Finding("attributes", Health.OK, given))
+    return found
 
 
 def check_effects(settings: Settings) -> Finding:
@@ -169,6 +228,8 @@ def check_effects(settings: Settings) -> Finding:
 
 def check_database(settings: Settings, workspace: Workspace | None, now: datetime) -> list[Finding]:
     """The database opens with a schema that this version knows, and its newest record is not from the future."""
+    from govflow.store.location import is_there  # SQLAlchemy is imported for those who ask
+
     clock = _clock(now, None)
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
@@ -176,13 +237,35 @@ def check_database(settings: Settings, workspace: Workspace | None, now: datetim
     if workspace is None:
         return [_skipped("database"), clock]
     try:
+        if not is_there(settings.database_url):
+            return [_no_tables_yet(settings.redacted_url), clock]
         newest = [_at(entry.body) for entry in workspace.store.tail(settings.tenant, 1)]
+        overdue = workspace.store.reviews.list(settings.tenant, due_by=now)
+        few = lacking(workspace)
     except GovflowError as error:
         return [Finding("database", Health.FAIL, error.message, error.mend), clock]
     finally:
         workspace.close()
     opened = Finding("database", Health.OK, f"{settings.redacted_url} opens; its schema is current")
-    return [opened, _clock(now, next(iter(newest), None))]
+    return [opened, _clock(now, next(iter(newest), None)), *_overdue(overdue), *_too_few(few)]
+
+
+def _overdue(reviews: Sequence[Review]) -> Iterator[Finding]:
+    """What people let run alone in an emergency, and nobody has looked at in time."""
+    if reviews:
+        named = ", ".join(
+            f"{one.request_id} (by {one.principal}, due {one.due_at:%Y-%m-%d %H:%M} UTC)" for one in reviews
+        )
+        what = f"{len(reviews)} emergency approval(s) wait for a review that is overdue: {named}"
+        mend = "Somebody who had no part in it: govflow approvals review ID --as NAME --finding TEXT"
+        yield Finding("reviews", Health.WARN, what, mend)
+
+
+def _too_few(lacking: Mapping[str, str]) -> Iterator[Finding]:
+    """Approval rules whose steps are denied, because nobody could ever answer."""
+    for name, why in lacking.items():
+        mend = f"Name more people under approvals.{name}, or give more the role: govflow people change NAME --role ROLE"
+        yield Finding("approvers", Health.WARN, why, mend)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -194,10 +277,14 @@ def sqlite_path(url: str) -> Path | None:
 
 def check_spool(settings: Settings) -> Finding:
     """Records that wait for the database lie on a disk that this process can write and that outlives it."""
+    from govflow.store.location import beside_database  # SQLAlchemy is imported for those who ask
+
     if settings.spool == "direct":
         return Finding("spool", Health.OK, "records go straight to the database (spool=direct)")
-    path = sqlite_path(settings.database_url)
-    folder = _existing(path.parent) if path is not None else Path.home()
+    try:
+        folder = _existing(beside_database(settings.database_url, ".spool").parent)
+    except GovflowError as error:
+        return Finding("spool", Health.FAIL, error.message, error.mend)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -208,6 +295,34 @@ def check_spool(settings: Settings) -> Finding:
         what = f"{folder} is on {kind}, a file system that may die with its container."
         return Finding("spool", Health.WARN, what, "Set GOVFLOW_SPOOL=direct, or put the database on a volume.")
     return Finding("spool", Health.OK, f"{folder} can be written")
+
+
+def check_signer(settings: Settings) -> Finding:
+    """Who signs permits, whether they can, and with which keys permits are checked."""
+    from govflow.services.ask_signer import signer_runs  # cryptography is imported for those who ask
+    from govflow.services.key_files import read_public_keys, read_signing_key, signing_key_file
+
+    try:
+        if settings.permit_keys is None:
+            checked = "permits are checked with the keys that the database holds"
+        else:
+            held = len(read_public_keys(settings.permit_keys))
+            checked = f"permits are checked with {held} key(s) of {settings.permit_keys}"
+        if settings.signer == "process":
+            if signer_runs(settings):
+                return Finding("signer", Health.OK, f"a process of its own signs permits, and runs; {checked}")
+            what = f"a process of its own signs permits, and none runs on this machine; {checked}"
+            return Finding("signer", Health.WARN, what, "Start it: govflow up, or govflow signer.")
+        file = signing_key_file(settings)
+        what = "flows sign their own permits (signer=embedded): code that a flow runs can read the key"
+        try:
+            key = f"key {read_signing_key(file).kid}"
+        except FileNotFoundError:
+            key = f"{file} is made by the first permit"
+    except GovflowError as error:
+        return Finding("signer", Health.FAIL, error.message, error.mend)
+    mend = "GOVFLOW_SIGNER=process and govflow up keep the key out of the flows' processes."
+    return Finding("signer", Health.OK, f"{what}; {key}; {checked}", mend)
 
 
 def filesystem(folder: Path, mounts: str | None = None) -> str | None:
@@ -259,6 +374,10 @@ def _not_there_yet(path: Path) -> Finding:
         mend = f"Give this user {folder}, or set GOVFLOW_DATABASE_URL."
         return Finding("database", Health.FAIL, f"{path} is not there and {folder} cannot be written.", mend)
     return Finding("database", Health.OK, f"{path} is not there yet; the first governed run creates it")
+
+
+def _no_tables_yet(url: str) -> Finding:
+    return Finding("database", Health.OK, f"{url} answers and has no tables of govflow yet; the first run makes them")
 
 
 def _existing(folder: Path) -> Path:

@@ -1,8 +1,8 @@
-"""Closing what nobody answered, or nobody used, in time."""
+"""Closing what nobody answered, or nobody used, in time, and removing messages that are long past."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from govflow.approval import ApprovalRequest
 from govflow.services.workspace import Workspace
@@ -12,9 +12,11 @@ def expire_approvals(workspace: Workspace, now: datetime) -> list[ApprovalReques
     """Expire every open request whose time is over at ``now``, each with its audit record, in every tenant.
 
     Nothing depends on this being run: a request that is overdue cannot be approved or claimed anyway. It tells those
-    who wait.
+    who wait. Messages that are older than the setting ``message_days`` are removed, some hundreds at a time.
 
     Raises:
         StoreError: the database cannot be used.
     """
-    return list(workspace.store.approvals.expire_due(now))
+    closed = list(workspace.store.approvals.expire_due(now))
+    workspace.store.outbox.forget(now - timedelta(days=workspace.settings.message_days))
+    return closed

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from govflow.approval import unsatisfiable
+from govflow.approval import rule_for_deeds, who_may
 from govflow.errors import PolicyError
 from govflow.governor.assess import Assessment, StepAssessment, assess, mandatory
-from govflow.governor.explain import who_may_approve
+from govflow.governor.explain import deeds_of
 from govflow.ir.hashing import step_hash
 from govflow.ir.models import CallSite, Finding, Step, StepKind
 from govflow.policy.model import Verdict
+from govflow.services.enough_approvers import lacking_in_file
 from govflow.services.findings import RULE_OF_REMARK, CheckFinding
 from govflow.services.literal_secrets import secrets_of_flow, secrets_of_step
 from govflow.services.plan_flows import FlowPlan
@@ -25,7 +26,7 @@ _SHOWN: Final = 5  # names in one sentence
 
 def find_in_flow(workspace: Workspace, flow: FlowPlan) -> Iterator[CheckFinding]:
     """Every finding of one plan, judged by the policy and tier rules of ``workspace``."""
-    judged = assess(flow.plan, workspace.ground, workspace.requester())
+    judged = assess(flow.plan, workspace.ground, workspace.requester(), workspace.opened_at)
     for step in flow.plan.steps:
         yield from _verdict(workspace, flow, step, judged.steps[step.step_id])
         yield from _unread(flow, step)
@@ -74,8 +75,8 @@ def _question(workspace: Workspace, step: Step, judged: StepAssessment) -> str:
         rule = workspace.approval_rule(name, judged.tier)
     except PolicyError:
         return f"It needs approval (tier {int(judged.tier)}: {why})."
-    people = who_may_approve(rule, "").partition(", but not ")[0]
-    return f"It needs approval by {people} (rule {rule.name}; tier {int(judged.tier)}: {why})."
+    rule = rule_for_deeds(rule, deeds_of(judged))
+    return f"It needs approval by {who_may(rule)} (rule {rule.name}; tier {int(judged.tier)}: {why})."
 
 
 def _unread(flow: FlowPlan, step: Step) -> Iterator[CheckFinding]:
@@ -149,9 +150,9 @@ def _approval_rules(workspace: Workspace, flow: FlowPlan, judged: Assessment) ->
     }
     for name in sorted(asked):
         rule = workspace.approvals.get(name)
-        why = unsatisfiable(rule, workspace.known(), None) if rule is not None else None
+        why = lacking_in_file(workspace, rule) if rule is not None else None
         if why is not None:
-            mend = f"Name more people under approvals.{name} of {workspace.document.where}."
+            mend = f"Name more people under approvals.{name}, unless others have the role: `govflow doctor` knows them."
             yield _at(flow, asked[name], "GF205", why, mend, name)
 
 

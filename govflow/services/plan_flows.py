@@ -205,6 +205,7 @@ class Readers:
         self._otherwise = otherwise
         self._roots: dict[Path, Path] = {}  # of folders
         self._of_root: dict[Path, Reader] = {}
+        self._bases: dict[Path, Path] = {}  # resolved
 
     def flows(self, file: Path, base: Path, function: str | None = None) -> list[FlowPlan]:
         """The plans of one file, named relative to ``base``.
@@ -220,12 +221,19 @@ class Readers:
         reader = self._of_root.get(root)
         if reader is None:
             reader = self._of_root[root] = Reader(WorkingTree(root), self._catalogue)
-        return flows_of(reader, name_of(file, root), name_of(file, base), function)
+        real = self._bases.get(base)
+        if real is None:
+            real = self._bases[base] = base.resolve()
+        return flows_of(reader, _relative(file, root), _relative(file, real), function)
 
 
 def name_of(file: Path, base: Path) -> str:
     """The POSIX path of ``file`` relative to ``base``."""
-    return Path(os.path.relpath(file.resolve(), base.resolve())).as_posix()
+    return _relative(file.resolve(), base.resolve())
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()
 
 
 def place_in(name: str, step: Step) -> tuple[str, int | None]:

@@ -12,10 +12,14 @@ def read_regular(path: Path) -> str:
 
     Raises:
         FileNotFoundError: there is none.
-        OSError: it is no regular file, or this user may not read it.
+        OSError: it is no regular file, this user may not read it, or no file can have that name.
         UnicodeDecodeError: it is no text.
     """
-    with open(path, encoding="utf-8", opener=_at_once) as file:
+    try:
+        opened = open(path, encoding="utf-8", opener=_at_once)  # noqa: SIM115 - closed below
+    except ValueError:  # the character 0, or text that has no bytes
+        raise OSError("no file can have that name") from None
+    with opened as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # of what was opened, not of what stands there now
             raise OSError("it is not a regular file")
         return file.read()

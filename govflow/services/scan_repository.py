@@ -121,7 +121,7 @@ def judged_flow(workspace: Workspace, flow: FlowPlan, shown: str) -> ScannedFlow
     """Judge one flow; ``shown`` names its file if that fails."""
     ground = workspace.ground
     try:
-        judged = assess(flow.plan, ground, workspace.requester())
+        judged = assess(flow.plan, ground, workspace.requester(), workspace.opened_at)
         deeds = {
             step.step_id: deeds_of(step, judged.steps[step.step_id], ground.tiers, ground.environment)
             for step in flow.plan.steps

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from pydantic import JsonValue
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding, RequestState, VoteDecision
 from govflow.audit.record import Ack, Draft
-from govflow.audit.template import Filled
+from govflow.audit.template import Template
 from govflow.errors import StoreError
 from govflow.governor.port import ApprovedPlan, RunRow
 from govflow.ir.models import Plan, Tier
+from govflow.services.enough_approvers import need_enough
+from govflow.services.note_policy import change_lines, note_policy
+from govflow.services.run_records import earlier_steps
 from govflow.services.workspace import Workspace
 from govflow.store import Store
+from govflow.store.holds import Hold
 from govflow.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from govflow.governor.run import GovernedRun
+    from govflow.ir.manifest import Manifest
 
 EXECUTOR = str(uuid4())
 """Names this process in claims: an approval that it exercised can be retried by it and by nobody else."""
@@ -33,10 +43,10 @@ class StorePort:
     In observe mode a store that is down is reported and passed over; in enforce mode it stops what asked.
     """
 
-    def __init__(self, workspace: Workspace, executor: str = EXECUTOR) -> None:
+    def __init__(self, workspace: Workspace, executor: str = EXECUTOR, *, mode: str | None = None) -> None:
         self.workspace = workspace
         self.executor = executor
-        self._tolerant = workspace.mode == "observe"
+        self._tolerant = (mode or workspace.mode) == "observe"
         self._store: Store | None = None
         self._abandoned: set[str] = set()
 
@@ -51,7 +61,7 @@ class StorePort:
         """The time of this machine, in UTC."""
         return datetime.now(UTC)
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         """Write a record."""
         try:
             return self.store.append(record, durable=durable)
@@ -60,6 +70,19 @@ class StorePort:
                 raise
             _log.warning("record.lost", event_name=record.event, reason=error.message)
             return Ack(writer="none", writer_seq=-1, durable=False)
+
+    def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
+        """Write the record of a template, as of now."""
+        try:
+            (self._store or self.store).fill(template, attempt, task_run_id)
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("record.lost", event_name=template.draft.event, reason=error.message)
+
+    def filler(self) -> Callable[[Template, int, str], None]:
+        """:meth:`fill`, or the store's own where no error is passed over."""
+        return self.fill if self._tolerant else self.store.fill
 
     def tenant_of(self, run_id: str) -> str | None:
         """The tenant of a run that was opened before."""
@@ -71,6 +94,25 @@ class StorePort:
             _log.warning("store.unavailable", reason=error.message)
             return None
         return None if found is None else found.tenant
+
+    def is_deactivated(self, tenant: str, principal: str) -> bool:
+        """Whether the store has the principal as deactivated."""
+        try:
+            return any(not known.active for known in self.store.people.spellings(tenant, principal))
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+            return False
+
+    def note_policy(self, draft: Draft) -> None:
+        """Put a change of policy on record, once among all processes."""
+        try:
+            note_policy(self.workspace, self.store, draft)
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
 
     def approved_plan(self, tenant: str, flow: str) -> ApprovedPlan | None:
         """The plan that was last approved."""
@@ -138,18 +180,49 @@ class StorePort:
         return list(self.store.approvals.of_step(tenant, run_id, step_id))
 
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
-        """Open a request, or return the open one with the same binding."""
+        """Open a request, or return the open one with the same binding.
+
+        Raises:
+            Denied: nobody could ever approve it.
+        """
+        need_enough(self.workspace, request)
         return self.store.approvals.open(request, draft)
+
+    def use_standing(
+        self,
+        request: ApprovalRequest,
+        draft: Draft,
+        plan_hash: str,
+        parameters: Callable[[], Mapping[str, JsonValue]],
+    ) -> ApprovalRequest | None:
+        """Open and approve a request under a standing approval, if one covers it."""
+        return self.store.standing.use(request, draft, plan_hash=plan_hash, parameters=parameters)
+
+    def plan_of(self, tenant: str, plan_hash: str) -> Plan | None:
+        """A plan that was approved once."""
+        found = self.store.plans.of_hash(tenant, plan_hash, self.now())
+        return None if found is None else found.plan
+
+    def policy_changes(self, tenant: str, before: str, after: str) -> Sequence[str]:
+        """What the log's last change of policy says, if that is the one."""
+        last = self.store.policies.last(tenant)
+        return () if last is None or (last.get("before"), last["digest"]) != (before, after) else change_lines(last)
 
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
         """Ask the store until the request is decided or due."""
-        while True:
-            current = self.current(request)
-            if current.state is not RequestState.PENDING:
-                return current
-            if self.abandoned(request):
-                return self.give_up(request)
-            time.sleep(POLL_SECONDS)
+        run_id = request.binding.run_id
+        held = self.store.holds.take(run_id, Hold.QUESTION)
+        try:
+            while True:
+                current = self.current(request)
+                if current.state is not RequestState.PENDING:
+                    return current
+                if self.abandoned(request):
+                    return self.give_up(request)
+                time.sleep(POLL_SECONDS)
+        finally:
+            if held:
+                self.store.holds.give_back(run_id, Hold.QUESTION)
 
     def abandon(self, request_id: str) -> None:
         """Let whoever waits for this request come back."""
@@ -192,10 +265,89 @@ class StorePort:
         event = {RequestState.VOIDED: "approval.voided", RequestState.REVOKED: "approval.revoked"}[to]
         return self.store.approvals.move(request_id, to, self.now(), reason, event)
 
+    def outcome_of(self, request_id: str) -> str | None:
+        """How the body that a request allowed has ended."""
+        return self.store.approvals.outcome_of(request_id)
+
+    def earlier(self, tenant: str, run_id: str, attempt: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What another process did under this attempt of a run, by step."""
+        return earlier_steps(self.store, tenant, run_id, attempt, self.executor)
+
+    def why(self, request_id: str) -> str:
+        """Why a request was withdrawn or voided."""
+        return self.store.approvals.why(request_id)
+
     def denials(self, request_id: str) -> Mapping[str, str]:
         """Who denied, and why."""
         votes = self.store.approvals.votes(request_id)
         return {vote.principal: vote.reason for vote in votes if vote.decision is VoteDecision.DENY}
+
+    def issue_permit(self, run: GovernedRun, manifest: Manifest) -> None:
+        """Sign and keep the permit of a run, with the manifest that it names."""
+        from govflow.services.keep_permits import issue_and_keep  # cryptography: for those who need it
+        from govflow.services.permits import permit_for
+
+        digest, text = manifest.written()
+        self.store.manifests.save(digest, text)
+        ttl = self.workspace.settings.permit_ttl_seconds
+        issue_and_keep(self.workspace, permit_for(run, ttl_seconds=ttl, manifest=digest))
+
+    def take_place(
+        self, run_id: str, step_id: str, task_run_id: str, *, wanted: Sequence[int], after: int, limit: int | None
+    ) -> int | None:
+        """Take a call of a step, among all processes."""
+        try:
+            return self.store.places.take(
+                run_id, step_id, task_run_id, wanted=wanted, after=after, limit=limit, now=self.now()
+            )
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+            return after + 1
+
+    def hold(self, run_id: str) -> bool:
+        """Hold a run while it is open here, so that one whose process is gone shows; False if another process does."""
+        try:
+            return self.store.holds.take(run_id, Hold.RUN)
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+            return False
+
+    def let_go(self, run_id: str) -> None:
+        """The run is not open here any more."""
+        self.store.holds.give_back(run_id, Hold.RUN)
+
+    def clear_places(self, run_id: str) -> None:
+        """Forget which calls of a run were taken."""
+        try:
+            self.store.places.clear(run_id, self.now())
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+
+    def end_permit(self, tenant: str, run_id: str) -> None:
+        """Let no other process begin with parts of this run any more."""
+        from govflow.services.keep_permits import KEEPER
+
+        KEEPER.let_go(run_id)
+        try:
+            self.store.permits.drop_tokens(tenant, run_id)
+        except StoreError as error:
+            _log.warning("store.unavailable", reason=error.message)  # the permit is over soon by itself
+
+    def steps_started(self, tenant: str, run_id: str) -> frozenset[str]:
+        """The steps that the log has an intent of, spools of other processes included."""
+        try:
+            return self.store.steps_of(tenant, run_id, "step.intent")
+        except StoreError as error:
+            if not self._tolerant:
+                raise
+            _log.warning("store.unavailable", reason=error.message)
+            return frozenset()
 
     def flush(self) -> None:
         """Bring spooled records into the database."""

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from govflow import __version__
@@ -145,11 +146,11 @@ def _ground(document: PolicyDocument, environment: str) -> Ground:
 
 def _rules(flows: Sequence[tuple[str, Plan]], ground: Ground, actions: set[str]) -> list[_Allowed]:
     """One rule for each action of a step of tier 0 or 1, and one for tasks that call what nobody knows."""
-    requester = _REQUESTER
+    requester, now = _REQUESTER, datetime.now(UTC)
     found: dict[str, Counter[str]] = {}
     blind: Counter[str] = Counter()
     for _, plan in flows:
-        judged = assess(plan, ground, requester)
+        judged = assess(plan, ground, requester, now)
         for step in plan.steps:
             if step.kind is StepKind.UNRESOLVED or judged.steps[step.step_id].tier > Tier.LOW:
                 continue
@@ -295,10 +296,10 @@ def _named(flows: Sequence[tuple[str, Plan]]) -> list[str]:
 
 def _outcome(flows: Sequence[tuple[str, Plan]], ground: Ground) -> Iterator[tuple[str, int]]:
     """What the policy does to the flows, strictest last."""
-    requester = _REQUESTER
+    requester, now = _REQUESTER, datetime.now(UTC)
     counts: Counter[tuple[int, str]] = Counter()
     for _, plan in flows:
-        judged = assess(plan, ground, requester)
+        judged = assess(plan, ground, requester, now)
         for step in plan.steps:
             one = judged.steps[step.step_id]
             if one.verdict is Verdict.PASS:

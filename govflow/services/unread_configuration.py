@@ -7,12 +7,13 @@ elsewhere would only be observed, and nobody would be told.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from govflow.settings import Settings, file_layers
 
-_TELLING: Final = ("mode", "policy")
+_TELLING: Final = ("mode", "policy", "policy_layers")
 """What makes a file a configuration of governance."""
 
 _COMPARED: Final = (*_TELLING, "environment", "effects")
@@ -61,6 +62,8 @@ def _comparable(key: str, value: Any) -> Any:
     """A setting in a form in which two places can be compared."""
     if key == "policy" and value is not None:
         return os.path.realpath(os.path.expanduser(str(value)))
+    if key == "policy_layers" and isinstance(value, Mapping):
+        return {layer: os.path.realpath(os.path.expanduser(str(path))) for layer, path in value.items()}
     if key == "effects":
         return [os.path.realpath(os.path.expanduser(str(path))) for path in value]
     return None if key == "mode" and value == "auto" else value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from govflow.audit.body import parse_body
 from govflow.audit.record import Entry
-from govflow.audit.verify import Outcome, Verdict
+from govflow.audit.verify import Held, Outcome, Verdict
 from govflow.errors import InputError, RequestError
 from govflow.settings import Settings, redact_url
 
@@ -41,21 +41,26 @@ class LogVerdict:
         }
 
 
-def verify_log(settings: Settings, database: str | None = None, tenant: str | None = None) -> list[LogVerdict]:
+def verify_log(
+    settings: Settings, database: str | None = None, tenant: str | None = None, held: Held | None = None
+) -> list[LogVerdict]:
     """Check whole logs, from the first record to the last.
 
     Args:
         settings: name the database and the tenant.
         database: another database: a URL, or the path of a SQLite file. All of its tenants are checked.
         tenant: check this tenant's log only.
+        held: a checkpoint of that log that was kept elsewhere, with its signature checked.
 
     Raises:
         InputError: there is no such database; nothing is created.
         StoreError: it cannot be opened.
     """
     with opened(settings, database) as store:
+        if held is not None and database is not None and tenant is None:
+            raise RequestError("A checkpoint is of one log.", mend="Say whose log it is: --tenant NAME.")
         names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
-        return [LogVerdict(name, store.verify(name)) for name in names]
+        return [LogVerdict(name, store.verify(name, held)) for name in names]
 
 
 def worst(verdicts: list[LogVerdict]) -> Outcome:
@@ -112,6 +117,7 @@ def opened(settings: Settings, database: str | None) -> Iterator[Store]:
     """The store, closed afterwards. A database file that is not there, or is not one of ours, is not made into one."""
     from govflow.services.doctor import sqlite_path
     from govflow.store import Store
+    from govflow.store.location import is_there
 
     url = settings.database_url if database is None else _url(database)
     path = sqlite_path(url)
@@ -121,8 +127,20 @@ def opened(settings: Settings, database: str | None) -> Iterator[Store]:
             mend="Give the database as an argument, or set GOVFLOW_DATABASE_URL; the first governed run creates it.",
             details={"database": redact_url(url)},
         )
+    if path is not None and path.exists() and not path.is_file():  # a pipe would be waited for, without an end
+        raise InputError(
+            f"{path} is no file, so there is no log to read.",
+            mend="Name a database; recorded decisions in lines of JSON are in a file named *.jsonl.",
+            details={"database": redact_url(url)},
+        )
     if path is not None and database is not None:
         _refuse_foreign(path)
+    if path is None and not is_there(url):
+        raise InputError(
+            f"{redact_url(url)} has no tables of govflow, so there is no log to read.",
+            mend="Name another database, or set GOVFLOW_DATABASE_URL; the first governed run makes the tables.",
+            details={"database": redact_url(url)},
+        )
     foreign = database is not None and path is not None and not path.with_name(f"{path.name}.spool").exists()
     with Store.open(url, direct=foreign or settings.spool == "direct") as store:
         yield store

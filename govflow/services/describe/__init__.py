@@ -19,6 +19,8 @@ from govflow.services.describe.questions import (
     request_json,
     request_markdown,
     request_text,
+    requests_form,
+    requests_markdown,
     requests_text,
 )
 
@@ -39,5 +41,7 @@ __all__ = [
     "request_json",
     "request_markdown",
     "request_text",
+    "requests_form",
+    "requests_markdown",
     "requests_text",
 ]

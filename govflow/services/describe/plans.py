@@ -112,8 +112,8 @@ def plan_text(name: str, plan: Plan, assessment: Assessment) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
-    """The plan as a page: a table with tiers, the reasons, and a drawing."""
+def plan_markdown(name: str, plan: Plan, assessment: Assessment, *, drawn: bool = True) -> str:
+    """The plan as a page: a table with tiers, the reasons, and a drawing where the reader's page can show one."""
     marks = {step.step_id: tier_mark(step, assessment.steps[step.step_id]) for step in plan.steps}
     lines = [
         f"### Plan of {code(plan.flow)}",
@@ -145,7 +145,8 @@ def plan_markdown(name: str, plan: Plan, assessment: Assessment) -> str:
         lines += ["", "Why:", "", *(f"- {prose(line)}" for line in why)]
     if plan.findings:
         lines += ["", "Findings:", "", *(f"- {prose(line)}" for line in _findings(plan))]
-    lines += ["", "```mermaid", plan_mermaid(plan, assessment).rstrip("\n"), "```"]
+    if drawn:
+        lines += ["", "```mermaid", plan_mermaid(plan, assessment).rstrip("\n"), "```"]
     return "\n".join(lines) + "\n"
 
 

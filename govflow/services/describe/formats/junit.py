@@ -18,36 +18,39 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 def render(report: CheckReport) -> str:
     """The report as JUnit XML."""
-    suites: dict[str, list[CheckFinding]] = {flow.name: [] for flow in report.flows}
+    suites: dict[str, list[CheckFinding]] = {
+        name: [] for name in (*report.looked_at, *(flow.name for flow in report.flows))
+    }
     for finding in report.findings:
         suites.setdefault(finding.flow, []).append(finding)
-    failures = sum(str(finding.level) == "error" for finding in report.findings)
+    failures = sum(finding.level in report.fails for finding in report.findings)
     cases = sum(len(found) or 1 for found in suites.values())
-    root = ElementTree.Element("testsuites", _counts("govflow check", cases, failures))
+    root = ElementTree.Element("testsuites", counts(report.command, cases, failures))
     for name, found in suites.items():
-        _suite(root, name, found)
+        _suite(report, root, name, found)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ElementTree.Element, name: str, found: list[CheckFinding]) -> None:
-    failures = sum(str(finding.level) == "error" for finding in found)
-    suite = ElementTree.SubElement(root, "testsuite", {**_counts(name, len(found) or 1, failures), "skipped": "0"})
+def _suite(report: CheckReport, root: ElementTree.Element, name: str, found: list[CheckFinding]) -> None:
+    failures = sum(finding.level in report.fails for finding in found)
+    suite = ElementTree.SubElement(root, "testsuite", {**counts(name, len(found) or 1, failures), "skipped": "0"})
     if not found:
-        ElementTree.SubElement(suite, "testcase", {"name": "govflow check", "classname": _text(name), "time": "0"})
+        ElementTree.SubElement(suite, "testcase", {"name": report.command, "classname": xml_text(name), "time": "0"})
     for finding in found:
         title = f"{finding.code} {finding.rule.name}" + (f" {finding.step_id}" if finding.step_id else "")
-        given = {"name": _text(title), "classname": _text(name), "time": "0"}
+        given = {"name": xml_text(title), "classname": xml_text(name), "time": "0"}
         case = ElementTree.SubElement(suite, "testcase", given)
-        if str(finding.level) == "error":
-            told = {"type": finding.code, "message": _text(finding.message)}
-            ElementTree.SubElement(case, "failure", told).text = _text(_words(finding))
+        if finding.level in report.fails:
+            told = {"type": finding.code, "message": xml_text(finding.message)}
+            ElementTree.SubElement(case, "failure", told).text = xml_text(_words(finding))
         else:
-            ElementTree.SubElement(case, "system-out").text = _text(_words(finding))
+            ElementTree.SubElement(case, "system-out").text = xml_text(_words(finding))
 
 
-def _counts(name: str, tests: int, failures: int) -> dict[str, str]:
-    return {"name": _text(name), "tests": str(tests), "failures": str(failures), "errors": "0", "time": "0"}
+def counts(name: str, tests: int, failures: int) -> dict[str, str]:
+    """Attributes of a suite."""
+    return {"name": xml_text(name), "tests": str(tests), "failures": str(failures), "errors": "0", "time": "0"}
 
 
 def _words(finding: CheckFinding) -> str:
@@ -59,6 +62,6 @@ def _words(finding: CheckFinding) -> str:
     return "\n".join(lines)
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Text that XML can hold; what it cannot is shown as its code."""
     return _NOT_XML.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

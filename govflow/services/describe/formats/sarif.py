@@ -33,7 +33,7 @@ def render(report: CheckReport) -> str:
         "tool": {
             "driver": {
                 "name": "govflow",
-                "fullName": "govflow check",
+                "fullName": report.command,
                 "version": __version__,
                 "semanticVersion": __version__,
                 "informationUri": f"pkg:pypi/govflow@{__version__}",  # the package: there is no page to lead to
@@ -42,7 +42,7 @@ def render(report: CheckReport) -> str:
         },
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The top of the repository that was checked."}}},
-        "automationDetails": {"id": "govflow/check/"},
+        "automationDetails": {"id": f"{report.command.replace(' ', '/')}/"},
         "invocations": [{"executionSuccessful": True}],
         "results": [_result(report, finding, codes) for finding in worst_first[:MOST_RESULTS]],
     }

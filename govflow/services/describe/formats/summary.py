@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def summary(report: CheckReport) -> str:
     """One line."""
     errors, warnings = report.count(Level.ERROR), report.count(Level.WARNING)
-    line = f"{number(len(report.flows), 'flow')} checked: {number(errors, 'error')}, {number(warnings, 'warning')}"
+    looked_at = report.counted or number(len(report.flows), "flow")
+    line = f"{looked_at} checked: {number(errors, 'error')}, {number(warnings, 'warning')}"
     notes = report.count(Level.NOTE)
     if notes:
         line += f", {number(notes, 'note')}"

@@ -1,0 +1,75 @@
+"""The receipt of a run: one signed file, made from the log alone, that its verifier checks with the public key only."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from govflow.audit import receipt_verifier as receipt
+from govflow.audit.body import parse_body
+from govflow.audit.checkpoint import origin_of
+from govflow.audit.dsse import sign_envelope
+from govflow.audit.leaf import leaf_bytes
+from govflow.audit.verifier_key import Kind, VerifierKey
+from govflow.errors import RequestError
+from govflow.services.seal_log import seal
+from govflow.services.signing_keys import signing_key
+from govflow.services.workspace import Workspace
+
+_MOST: Final = 20_000  # records of one run: each brings a proof, and the whole is read at once
+
+
+def make_receipt(workspace: Workspace, run_id: str, now: datetime) -> str:
+    """Seal the log, and put together what it holds of a run, each record with its proof.
+
+    Args:
+        workspace: whose log, and whose signing key.
+        run_id: the engine's id of the flow run.
+        now: aware.
+
+    Returns:
+        The text of the file: an in-toto statement in a DSSE envelope (docs/receipts.md).
+
+    Raises:
+        RequestError: the log has no record of the run, or more than a receipt holds.
+        KeyFileError: the signing key cannot be used: with ``signer=process`` only that user can.
+        StoreError: the database cannot be used, or its records do not lead to the head of the log.
+    """
+    tenant, store = workspace.settings.tenant, workspace.store
+    sealed = seal(workspace, now)
+    size = 0 if sealed is None else sealed.size
+    entries = [entry for entry in store.tail(tenant, _MOST + 1, run_id=run_id) if entry.seq < size]
+    if not entries:
+        raise RequestError(
+            f"There is no governed run {run_id!r}.",
+            mend="The list of runs shows those there are; one that was not governed left no record.",
+            details={"run_id": run_id},
+        )
+    if len(entries) > _MOST:
+        raise RequestError(
+            f"The run {run_id!r} has more than {_MOST} records, more than a receipt holds.",
+            mend="Hand out a copy of the log with a checkpoint: docs/audit.md.",
+            details={"run_id": run_id},
+        )
+    included = store.seals.prove_all(tenant, [entry.seq for entry in entries])
+    records = [
+        {
+            "leaf": leaf_bytes(one.entry.seq, one.entry.prev, one.entry.body).decode(),
+            "proof": [base64.b64encode(step).decode() for step in one.hashes],
+            "seq": one.entry.seq,
+        }
+        for one in included
+    ]
+    facts = receipt.facts_of([(one.entry.seq, parse_body(one.entry.body)) for one in included])
+    statement: dict[str, Any] = {
+        "_type": receipt.STATEMENT,
+        "subject": receipt.subject_of(facts),
+        "predicateType": receipt.PREDICATE,
+        "predicate": {"facts": facts, "records": records, "checkpoint": included[0].sealed.note},
+    }
+    private = signing_key(workspace, now).signer()
+    key = VerifierKey(origin_of(store.seals.name() or "", tenant), Kind.NOTE, private.public_key().public_bytes_raw())
+    payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
+    return sign_envelope(receipt.PAYLOAD_TYPE, payload, f"{key.name}+{key.key_id.hex()}", private)
