@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from govflow.approval.models import VoteDecision
+from govflow.approval.models import ApprovalRequest, VoteDecision
 
 _SCHEMA: Final[dict[str, Any]] = {
     "title": "Decide",
@@ -28,7 +29,8 @@ _SCHEMA: Final[dict[str, Any]] = {
             "title": "Decision (required)",
             "type": "string",
             "enum": ["approve", "deny"],
-            "description": "approve lets the step run; deny ends the request, and the step does not run.",
+            "description": "approve counts as your yes: with enough of them the step runs. deny is your no: the step "
+            "does not run.",
             "position": 1,
         },
         "reason": {
@@ -36,7 +38,7 @@ _SCHEMA: Final[dict[str, Any]] = {
             "type": "string",
             "minLength": 1,
             "maxLength": 1000,
-            "description": "Kept in the audit log with your name.",
+            "description": "Why, in your words: those who wait read it, and the audit log keeps it with your name.",
             "position": 2,
         },
     },
@@ -46,11 +48,13 @@ _SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def answer_schema(request_id: str) -> dict[str, Any]:
-    """The JSON schema of the form for one request. Prefect's server refuses input that does not fit it."""
+def answer_schema(requests: Sequence[ApprovalRequest]) -> dict[str, Any]:
+    """The JSON schema of the form for these requests. Prefect's server refuses input that does not fit it."""
     schema = copy.deepcopy(_SCHEMA)
     token = schema["properties"]["token"]
-    token["description"] = token["description"].format(id=request_id)
+    token["description"] = token["description"].format(id=requests[0].request_id if len(requests) == 1 else "ID")
+    if len(requests) > 1:
+        token["description"] += ". The answer is for the request that the token was made for."
     return schema
 
 

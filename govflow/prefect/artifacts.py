@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from govflow.approval.models import ApprovalRequest, Vote
 from govflow.governor.assess import Assessment
 from govflow.governor.run import GovernedRun
 from govflow.ir.models import Plan
-from govflow.services.describe import plan_markdown, request_markdown
+from govflow.services.describe import plan_markdown, request_markdown, requests_markdown
 from govflow.services.describe.escape import code, prose
 from govflow.telemetry import get_logger
 
@@ -36,14 +37,22 @@ def publish_plan(run: GovernedRun) -> None:
     )
 
 
-def publish_question(request: ApprovalRequest, flow_run_id: UUID, votes: Sequence[Vote] = ()) -> None:
-    """Show what is asked and how to answer, or what was answered."""
-    _publish(
-        key="govflow-approval",
-        page=lambda: request_markdown(request, votes, form=FORM),
-        description=f"May {request.binding.step_id} run? {str(request.state).capitalize()}.",
-        flow_run_id=str(flow_run_id),
-    )
+def publish_questions(requests: Sequence[ApprovalRequest], flow_run_id: UUID, votes: Sequence[Vote] = ()) -> None:
+    """Show what is asked and how to answer, or what was answered.
+
+    Args:
+        requests: that wait side by side, or were decided since they did.
+        flow_run_id: where.
+        votes: of the first of them if they wait, of the last if they are decided; shown if it is the only one.
+    """
+    if len(requests) == 1:
+        (request,) = requests
+        said = f"May {request.binding.step_id} run? {str(request.state).capitalize()}."
+        page = partial(request_markdown, request, votes, form=FORM)
+    else:
+        said = f"{len(requests)} requests wait side by side."
+        page = partial(requests_markdown, requests, form=FORM)
+    _publish(key="govflow-approval", page=page, description=said, flow_run_id=str(flow_run_id))
 
 
 def _plan_page(run: GovernedRun, plan: Plan) -> str:
@@ -54,7 +63,10 @@ def _plan_page(run: GovernedRun, plan: Plan) -> str:
     else:
         stopped = ""
     assessment = Assessment({step_id: permit.assessment for step_id, permit in run.permits.items()})
-    return f"{stopped}{plan_markdown(run.facts.flow, plan, assessment)}\n\nIR hash: `{run.ir_hash}`\n"
+    # Prefect's pages know no Mermaid: a drawing would be its source.
+    page = plan_markdown(run.facts.flow, plan, assessment, drawn=False)
+    standing = f"Held against the approved plan: {prose(run.compared)}.\n\n" if run.compared else ""
+    return f"{stopped}{standing}{page}\n\nIR hash: `{run.ir_hash}`\n"
 
 
 def _publish(*, key: str, page: Callable[[], str], description: str, flow_run_id: str) -> None:

@@ -9,8 +9,11 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from pydantic.networks import HttpUrl
 
+from govflow.prefect.policy_blocks import GovernancePolicy
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import load_settings
+
+__all__ = ["GovernancePolicy", "GovernanceStore"]
 
 
 class GovernanceStore(Block):
@@ -42,7 +45,8 @@ class GovernanceStore(Block):
     policy: str | None = Field(
         default=None,
         title="Policy file",
-        description="Path of the policy file on the machine that runs the flow; the starter policy when it is empty.",
+        description="Path of the policy file on the machine that runs the flow, or block:NAME for a Governance Policy; "
+        "the starter policy when it is empty.",
     )
     tenant: str = Field(default="default", description="Tenant whose approvals and log are meant.")
     environment: str = Field(default="development", description="Environment that policy and tiers see.")
@@ -64,4 +68,4 @@ class GovernanceStore(Block):
         )
         # Not an argument of load_settings: there, None means "whatever this process has", here it means none.
         policy = Path(self.policy).expanduser() if self.policy else None
-        return open_workspace(settings.model_copy(update={"policy": policy}))
+        return open_workspace(settings.model_copy(update={"policy": policy, "policy_layers": {}}))

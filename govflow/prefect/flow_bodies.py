@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
+from prefect.flows import Flow
+from prefect.settings import get_current_settings
 
-from govflow.errors import SettingsError, Unplanned
+from govflow.errors import Refused, SettingsError, Unplanned
+from govflow.governor.call import Call
+from govflow.governor.glance import glance
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
-from govflow.governor.step import Call, Grant, after, before
+from govflow.governor.run import RunFacts
 from govflow.ir.lock import plan_key
-from govflow.prefect.artifacts import publish_plan
+from govflow.ir.models import StepKind
+from govflow.prefect.arrival import arrives
+from govflow.prefect.binding import Bound
+from govflow.prefect.elsewhere import manifest_of, runs_elsewhere
+from govflow.prefect.endings import ending, keep_tracebacks_out, last_word
 from govflow.prefect.likeness import FunctionLike
+from govflow.prefect.opening import Opened, Opening, aclose_flow, close_flow, open_flow, why_left
 from govflow.prefect.origins import Origin
+from govflow.prefect.own_settings import refuse_own_settings
+from govflow.prefect.owners import owners_of
 from govflow.prefect.port import PrefectPort
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
+from govflow.prefect.waiting import choose
 from govflow.services.locked_plan import locked_plan
+from govflow.services.noted_runs import note_run
 from govflow.services.unread_configuration import unread_configuration
+from govflow.services.workspace import Workspace
+from govflow.telemetry import get_logger
 
+_log = get_logger(__name__)
 
-@dataclass(slots=True)
-class Opening:
-    """A run that is about to be opened."""
-
-    facts: RunFacts
-    port: PrefectPort
-    active: Callable[[GovernedRun], Active]
-    parent: Active | None
-    parent_call: Call | None  # the subflow step of the parent's plan that this run is
-
-
-@dataclass(slots=True)
-class Opened:
-    """An open run with the grants that its end has to close."""
-
-    active: Active
-    body: Grant
-    parent: Active | None
-    parent_grant: Grant | None
+keep_tracebacks_out()
 
 
 class FlowBody(FunctionLike):
@@ -55,6 +53,7 @@ class FlowBody(FunctionLike):
         super().__init__(fn)
         self.step_ids = step_ids
         self.origin = origin or Origin.of(fn)
+        self.refused: Refused | None = None  # what the call seam of the flow that calls it says of one call
 
     def at(self, step_ids: frozenset[str]) -> FlowBody:
         """The same body, marked with its call site."""
@@ -62,22 +61,36 @@ class FlowBody(FunctionLike):
         body._bind_as(self)
         return body
 
+    def refuse(self, why: Refused) -> FlowBody:
+        """The same body for one call that must not run."""
+        body = copy.copy(self)
+        body.refused = why
+        return body
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Decide, then run the function."""
         context = self._own_run()
         if context is None:
             return self.fn(*args, **kwargs)
-        opened = _open(self._prepare(context, CURRENT.get()))
+        try:
+            return self._governed(context, args, kwargs)
+        except Refused as refused:
+            return ending(refused, context.flow_run)
+
+    def _governed(self, context: FlowRunContext, args: Any, kwargs: Any) -> Any:
+        opened = self._start(context)
+        if opened is None:
+            return self.fn(*args, **kwargs)
         token = CURRENT.set(opened.active)
         try:
             result = self.fn(*args, **kwargs)
         except BaseException as error:
-            _close(opened, type(error).__name__)
+            close_flow(opened, why_left(error))
             raise
         finally:
             CURRENT.reset(token)
-        _close(opened, None)
-        return result
+        close_flow(opened, None)
+        return last_word(result, cancelled=opened.port.cancelled)
 
     def _own_run(self) -> FlowRunContext | None:
         """The run that the engine calls this body for; None when someone calls the function itself.
@@ -95,17 +108,72 @@ class FlowBody(FunctionLike):
             )
         return None
 
+    def _start(self, context: FlowRunContext) -> Opened | None:
+        """Open the run: a handful of waits before the flow's first line, which an event loop leaves to a thread.
+
+        None where nobody asked for govflow, it only observes, and it fails: then the flow runs as if it were not there.
+        """
+        if context.flow_run is not None:
+            refuse_own_settings(context.flow_run)
+        try:
+            return open_flow(self._prepare(context, CURRENT.get()))
+        except Exception as error:
+            if not (self.zero_code and RUNTIME.observing()):
+                raise
+            _log.error("run.ungoverned", flow=self.label, reason=f"{type(error).__name__}: {error}")
+            return None
+
     def _prepare(self, context: FlowRunContext, parent: Active | None) -> Opening:
-        workspace = RUNTIME.workspace()
-        bound = RUNTIME.bound(self.fn, self.origin, workspace.catalogue)
-        if bound.path is not None and (unread := unread_configuration(workspace.settings, bound.path)):
-            raise SettingsError(unread)
         flow_run, flow = context.flow_run, context.flow
         if flow_run is None or flow is None:
             raise Unplanned(f"{self.label} has no flow run.")
+        workspace, bound = self._bound()
         run_id = str(flow_run.id)
+        note_run(run_id)
         port = PrefectPort(workspace, flow_run)
-        facts = RunFacts(
+        wait = choose(context, workspace.settings)
+        port.why_so = wait.why
+        port.shared = runs_elsewhere(context.task_runner)
+        facts = replace(
+            self._facts(workspace, bound, flow, flow_run),
+            parameters=_shown(self, context.parameters or {}),
+            parent_run_id=parent.run.facts.run_id if parent else None,
+            suspends=wait.how == "suspend",
+            elsewhere=manifest_of(bound) if runs_elsewhere(context.task_runner) else None,
+        )
+        call = None
+        if parent is not None:
+            parent.run.followed.saw(flow_run.id, self.step_ids)
+            if flow_run.parent_task_run_id is not None:
+                parent.run.followed.saw(flow_run.parent_task_run_id, self.step_ids)
+            call = Call(
+                *(self.step_ids, self.label, run_id, facts.attempt),
+                refused=self.refused,
+                unbound=self._other_than_planned(parent),
+                parameters=lambda: facts.parameters,
+            )
+        return Opening(facts, port, lambda run: Active(run, bound, port), parent, call)
+
+    def outside(self, flow: Flow[..., Any], flow_run: FlowRun) -> Active:
+        """The run of this flow while its body does not run in this process, for what the engine calls then.
+
+        Raises:
+            GovflowError: settings, policy or store cannot be used.
+        """
+        workspace, bound = self._bound()
+        port = PrefectPort(workspace, flow_run)
+        return Active(drive(glance(self._facts(workspace, bound, flow, flow_run)), port), bound, port)
+
+    def _bound(self) -> tuple[Workspace, Bound]:
+        workspace = RUNTIME.for_run()
+        bound = RUNTIME.bound(self.fn, self.origin, workspace.catalogue)
+        if bound.path is not None and (unread := unread_configuration(workspace.settings, bound.path)):
+            raise SettingsError(unread)
+        return workspace, bound
+
+    def _facts(self, workspace: Workspace, bound: Bound, flow: Flow[..., Any], flow_run: FlowRun) -> RunFacts:
+        run_id = str(flow_run.id)
+        return RunFacts(
             run_id=run_id,
             flow=flow.name,
             idempotency_key=flow_run.idempotency_key or run_id,
@@ -113,17 +181,28 @@ class FlowBody(FunctionLike):
             ground=workspace.ground,
             vocabulary=workspace.vocabulary,
             plan=bound.plan,
-            unbound=bound.unbound,
-            parameters=_shown(self, context.parameters or {}),
+            unbound=bound.unbound or bound.exchanged(self.fn),
+            parameters={},
             attempt=flow_run.run_count or 1,
             locked=locked_plan(workspace.settings, plan_key(bound.plan)) if bound.plan else None,
-            parent_run_id=parent.run.facts.run_id if parent else None,
+            fresh=RUNTIME.known(run_id) is None,
+            fit=bound.fit,
+            default_retries=get_current_settings().tasks.default_retries,
             refused=RUNTIME.refused(run_id),
+            owners=owners_of(flow_run, workspace.settings),
         )
-        call = None
-        if parent is not None:
-            call = Call(self.step_ids, self.label, run_id, facts.attempt, parameters=lambda: facts.parameters)
-        return Opening(facts, port, lambda run: Active(run, bound, port), parent, call)
+
+    def _other_than_planned(self, parent: Active) -> str | None:
+        """Why this is none of the subflows that the plan of the flow that calls it has at the call."""
+        why = None
+        for step_id in self.step_ids:
+            permit = parent.run.permits.get(step_id)
+            if permit is None or permit.step.kind is not StepKind.SUBFLOW:
+                return None
+            why = parent.bound.stands_for_another(self.fn, permit.step.callee)
+            if why is None:
+                return None
+        return why
 
 
 class AsyncFlowBody(FlowBody):
@@ -134,17 +213,25 @@ class AsyncFlowBody(FlowBody):
         context = self._own_run()
         if context is None:
             return await self.fn(*args, **kwargs)
-        opened = await _aopen(await asyncio.to_thread(self._prepare, context, CURRENT.get()))
+        try:
+            return await self._agoverned(context, args, kwargs)
+        except Refused as refused:
+            return await asyncio.to_thread(ending, refused, context.flow_run)
+
+    async def _agoverned(self, context: FlowRunContext, args: Any, kwargs: Any) -> Any:
+        opened = await asyncio.to_thread(self._start, context)
+        if opened is None:
+            return await self.fn(*args, **kwargs)
         token = CURRENT.set(opened.active)
         try:
             result = await self.fn(*args, **kwargs)
         except BaseException as error:
-            await _aclose(opened, type(error).__name__)
+            await aclose_flow(opened, why_left(error))
             raise
         finally:
             CURRENT.reset(token)
-        await _aclose(opened, None)
-        return result
+        await aclose_flow(opened, None)
+        return last_word(result, cancelled=opened.port.cancelled)
 
 
 class GeneratorFlowBody(FlowBody):
@@ -155,7 +242,15 @@ class GeneratorFlowBody(FlowBody):
         context = self._own_run()
         if context is None:
             return (yield from self.fn(*args, **kwargs))
-        opened = _open(self._prepare(context, CURRENT.get()))
+        try:
+            return (yield from self._governed(context, args, kwargs))
+        except Refused as refused:
+            return ending(refused, context.flow_run)
+
+    def _governed(self, context: FlowRunContext, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
+        opened = self._start(context)
+        if opened is None:
+            return (yield from self.fn(*args, **kwargs))
         body, sent = self.fn(*args, **kwargs), None
         try:
             while True:
@@ -166,11 +261,11 @@ class GeneratorFlowBody(FlowBody):
                     CURRENT.reset(token)
                 sent = yield value
         except StopIteration as end:
-            _close(opened, None)
-            return end.value
+            close_flow(opened, None)
+            return last_word(end.value, cancelled=opened.port.cancelled)
         except BaseException as error:
             body.close()
-            _close(opened, type(error).__name__)
+            close_flow(opened, why_left(error))
             raise
 
 
@@ -184,7 +279,11 @@ class AsyncGeneratorFlowBody(FlowBody):
             async for value in self.fn(*args, **kwargs):
                 yield value
             return
-        opened = await _aopen(await asyncio.to_thread(self._prepare, context, CURRENT.get()))
+        opened = await asyncio.to_thread(self._start, context)
+        if opened is None:
+            async for value in self.fn(*args, **kwargs):
+                yield value
+            return
         body, sent = self.fn(*args, **kwargs), None
         try:
             while True:
@@ -195,22 +294,22 @@ class AsyncGeneratorFlowBody(FlowBody):
                     CURRENT.reset(token)
                 sent = yield value
         except StopAsyncIteration:
-            await _aclose(opened, None)
+            await aclose_flow(opened, None)
         except BaseException as error:
             await body.aclose()
-            await _aclose(opened, type(error).__name__)
+            await aclose_flow(opened, why_left(error))
             raise
 
 
-def flow_body(fn: Callable[..., Any]) -> FlowBody:
+def flow_body(fn: Callable[..., Any], origin: Origin | None = None) -> FlowBody:
     """The guard that fits the kind of ``fn``."""
     if inspect.isasyncgenfunction(fn):
-        return AsyncGeneratorFlowBody(fn)
+        return AsyncGeneratorFlowBody(fn, origin=origin)
     if inspect.iscoroutinefunction(fn):
-        return AsyncFlowBody(fn)
+        return AsyncFlowBody(fn, origin=origin)
     if inspect.isgeneratorfunction(fn):
-        return GeneratorFlowBody(fn)
-    return FlowBody(fn)
+        return GeneratorFlowBody(fn, origin=origin)
+    return FlowBody(fn, origin=origin)
 
 
 def _shown(body: FlowBody, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,48 +318,4 @@ def _shown(body: FlowBody, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if instance is None or value is not instance}
 
 
-def _body_call(run: GovernedRun) -> Call:
-    """The flow's own body as a step: its effects need their approval before the flow's first line."""
-    facts = run.facts
-    step_ids = frozenset(s for s, p in run.permits.items() if p.step.kind == "body")
-    return Call(step_ids, facts.flow, facts.run_id, facts.attempt, parameters=lambda: facts.parameters)
-
-
-def _open(opening: Opening) -> Opened:
-    parent, call = opening.parent, opening.parent_call
-    parent_grant = drive(before(parent.run, call, str(uuid4())), parent.port) if parent and call else None
-    try:
-        run = drive(open_run(opening.facts), opening.port)
-        publish_plan(run)
-        body = drive(before(run, _body_call(run), str(uuid4())), opening.port)
-    except BaseException as error:
-        if parent and parent_grant:
-            drive(after(parent.run, parent_grant, type(error).__name__), parent.port)
-        raise
-    active = opening.active(run)
-    RUNTIME.opened(active)
-    return Opened(active, body, parent, parent_grant)
-
-
-def _close(opened: Opened, failed: str | None) -> None:
-    active = opened.active
-    try:
-        drive(after(active.run, opened.body, failed), active.port)
-        drive(close_run(active.run, failed=failed), active.port)
-    except BaseException as error:
-        failed = failed or type(error).__name__
-        raise
-    finally:
-        RUNTIME.closed(active)
-        active.port.flush()
-        if opened.parent and opened.parent_grant:
-            drive(after(opened.parent.run, opened.parent_grant, failed), opened.parent.port)
-
-
-async def _aopen(opening: Opening) -> Opened:
-    # Opening is a handful of waits before the first line of the flow: one thread does them all in a row.
-    return await asyncio.to_thread(_open, opening)
-
-
-async def _aclose(opened: Opened, failed: str | None) -> None:
-    await asyncio.to_thread(_close, opened, failed)
+arrives(FlowBody, AsyncFlowBody, GeneratorFlowBody, AsyncGeneratorFlowBody)

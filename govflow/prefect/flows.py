@@ -5,33 +5,26 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overload
 
 from prefect.flows import Flow
 from prefect.flows import flow as prefect_flow
 
+from govflow.prefect.arrival import arrives
+from govflow.prefect.deploying import ato_deployment, to_deployment
 from govflow.prefect.flow_bodies import FlowBody, flow_body
 from govflow.prefect.hooks import adding, guard_hooks
 from govflow.prefect.options import FlowCopyOptions, FlowOptions, Governance
-from govflow.prefect.runtime import CURRENT
+from govflow.prefect.seams import FLOW_HOOKS, flow_at_site
 
 P = ParamSpec("P")
 R = TypeVar("R")
-FLOW_HOOKS: Final = (
-    "on_completion_hooks",
-    "on_failure_hooks",
-    "on_cancellation_hooks",
-    "on_crashed_hooks",
-    "on_running_hooks",
-)
 
 
 class GovernedFlow(Flow[P, R]):
     """A Prefect flow whose run is planned, judged and recorded before its first line."""
 
     governance: Governance
-    _copies: dict[frozenset[str], GovernedFlow[P, R]]
 
     def __init__(self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Any) -> None:
         super().__init__(fn, **options)
@@ -39,7 +32,6 @@ class GovernedFlow(Flow[P, R]):
 
     def _guard(self, governance: Governance) -> None:
         self.governance = governance
-        self._copies = {}
         self.fn = flow_body(self.fn)
         guard_hooks(self, FLOW_HOOKS)
 
@@ -64,23 +56,6 @@ class GovernedFlow(Flow[P, R]):
             governed.fn.origin = self.fn.origin  # the file was read when the first of them was made
         return governed
 
-    def _at_site(self, frame: FrameType) -> GovernedFlow[P, R]:
-        """This flow, marked with the subflow step that a call in ``frame`` is."""
-        active = CURRENT.get()
-        body = self.fn
-        if active is None or not isinstance(body, FlowBody):
-            return self
-        sites = active.bound.sites
-        step_ids = sites.find(frame) if sites is not None else frozenset()
-        active.run.called.update(step_ids)
-        marked = self._copies.get(step_ids)
-        if marked is None or self.ismethod or self.isclassmethod:
-            marked = copy.copy(self)
-            marked.fn = body.at(step_ids)
-            if not (self.ismethod or self.isclassmethod):
-                self._copies[step_ids] = marked
-        return marked
-
     if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
         on_completion = adding("on_completion_hooks")
         on_failure = adding("on_failure_hooks")
@@ -88,12 +63,20 @@ class GovernedFlow(Flow[P, R]):
         on_crashed = adding("on_crashed_hooks")
         on_running = adding("on_running_hooks")
 
+        def to_deployment(self, *args: Any, **options: Any) -> Any:
+            """Verify the flow, then make a deployment of it. See :meth:`prefect.flows.Flow.to_deployment`."""
+            return to_deployment(Flow.to_deployment, self, args, options)
+
+        async def ato_deployment(self, *args: Any, **options: Any) -> Any:
+            """Verify the flow, then make a deployment of it; ``serve`` and ``deploy`` come through here."""
+            return await ato_deployment(Flow.ato_deployment, self, args, options)
+
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Run the flow. See :meth:`prefect.flows.Flow.__call__`."""
-            return Flow.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
+            return Flow.__call__(flow_at_site(self, sys._getframe(1), args, kwargs), *args, **kwargs)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_copies": {}}
+
+arrives(GovernedFlow)
 
 
 class FlowDecorator:

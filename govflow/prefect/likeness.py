@@ -5,28 +5,43 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-_OF_FUNCTIONS: Final = frozenset({"__closure__", "__code__", "__defaults__", "__globals__", "__kwdefaults__"})
 _BOUND: Final = ("__prefect_self__", "__prefect_cls__")  # Prefect binds methods by writing on the function
+
+
+def _of_function(name: str) -> property:
+    return property(lambda self: getattr(self.fn, name))
 
 
 class FunctionLike:
     """Has the name, signature, annotations and code of ``fn``, for all who ask a function about itself."""
 
     fn: Callable[..., Any]
+    zero_code = False  # whether it was put around a function that never heard of govflow
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         functools.update_wrapper(self, fn)  # type: ignore[arg-type] # its subclasses are what is called
         self.fn = fn
         # Prefect asks for the signature at every call; the wrapped function's is looked up once.
-        self.__signature__ = inspect.signature(fn)
+        with suppress(ValueError, TypeError):  # some callables that are written in C have none
+            self.__signature__ = inspect.signature(fn)
 
-    def __getattr__(self, name: str) -> Any:
-        # Only called for what is not found otherwise; ``fn`` itself is missing while an object is being unpickled.
-        if name in _OF_FUNCTIONS and "fn" in self.__dict__:
-            return getattr(self.fn, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    # No ``__getattr__``: the engine asks at each call for what is missing.
+    __closure__ = _of_function("__closure__")
+    __code__ = _of_function("__code__")
+    __defaults__ = _of_function("__defaults__")
+    __globals__ = _of_function("__globals__")
+    __kwdefaults__ = _of_function("__kwdefaults__")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.zero_code:
+            # It comes from a process in which bare flows are governed; what this one calls here is governed here.
+            from govflow.prefect.instrumentation import instrument
+
+            instrument()
 
     @property
     def label(self) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 from prefect.client.schemas.objects import FlowRun
+from pydantic import JsonValue
 
 from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.audit.record import Ack, Draft, Severity
-from govflow.audit.template import Filled
 from govflow.errors import TokenInvalid, VoteRefused
+from govflow.prefect.answer import Answer
 from govflow.prefect.events import publish, publish_about, publish_expired
+from govflow.prefect.flow_clock import peoples_time
 from govflow.prefect.gate import Gate, gate_of
+from govflow.prefect.judging import judge_answer
+from govflow.prefect.suspend import letters
 from govflow.services.store_port import StorePort
 from govflow.services.workspace import Workspace
 
@@ -17,15 +23,22 @@ from govflow.services.workspace import Workspace
 class PrefectPort(StorePort):
     """One for each open run."""
 
-    def __init__(self, workspace: Workspace, flow_run: FlowRun) -> None:
-        super().__init__(workspace)
+    def __init__(self, workspace: Workspace, flow_run: FlowRun, *, mode: str | None = None) -> None:
+        super().__init__(workspace, mode=mode)
         self.flow_run = flow_run
-        self._gate: Gate = gate_of(flow_run.id)
+        self.why_so = ""  # why the run waits as it does
+        self.said = ""  # what became of the last answer that was left in Prefect
+        self._since = self.now()
+        self._letters: list[Answer] | None = None
+        self._judged = False
+        self.cancelled = False  # somebody cancelled the run while it waited
+        self.shared = False  # steps of the run may wait in other processes as well
+        self._gate: Gate | None = None  # held while somebody may wait, so that there is one for the run
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         """Write a record; publish it when it is one of the ``ir.*`` events."""
         ack = super().append(record, durable=durable)
-        if isinstance(record, Draft) and record.event.startswith("ir."):
+        if record.event.startswith("ir."):
             publish(record, ack)
         return ack
 
@@ -33,6 +46,19 @@ class PrefectPort(StorePort):
         """Open a request and say so."""
         opened = super().open_request(request, draft)
         if opened.request_id == request.request_id:
+            publish(draft, None)
+        return opened
+
+    def use_standing(
+        self,
+        request: ApprovalRequest,
+        draft: Draft,
+        plan_hash: str,
+        parameters: Callable[[], Mapping[str, JsonValue]],
+    ) -> ApprovalRequest | None:
+        """Open and approve a request under a standing approval, and say so."""
+        opened = super().use_standing(request, draft, plan_hash, parameters)
+        if opened is not None:
             publish(draft, None)
         return opened
 
@@ -70,6 +96,48 @@ class PrefectPort(StorePort):
             publish_expired(found)
         return found
 
+    def open_letters(self, requests: Sequence[ApprovalRequest]) -> bool:
+        """Judge what people left in Prefect while no process held the run, once; whether anything was left.
+
+        It is taken out of Prefect at the first call, and kept until a request is there that it may answer.
+        """
+        if self._letters is None:
+            self._letters = letters(self.flow_run.id)
+        if not requests or self._judged:
+            return False
+        found, self._letters, self._judged = self._letters, [], True
+        for answer in found:
+            self.said = judge_answer(requests, answer, self)
+        if not found and requests[0].created_at < self._since:
+            self.said = "The run was resumed without an answer; that is no approval."
+            self.append_invalid(requests[0], "the run was resumed without an answer")
+        return bool(found)
+
+    def late_letters(self, requests: Sequence[ApprovalRequest]) -> bool:
+        """Judge what people typed into the form of a process that is gone, once; whether anything was there."""
+        if self._judged or all(request.created_at >= self._since for request in requests):
+            return False
+        self._judged = True
+        found = letters(self.flow_run.id)
+        for answer in found:
+            self.said = judge_answer(requests, answer, self)
+        return bool(found)
+
+    def abandon(self, request_id: str) -> None:
+        """Let whoever waits for this request come back, now."""
+        super().abandon(request_id)
+        if self._gate is not None:
+            self._gate.wake(request_id)
+
+    def flush(self) -> None:
+        """Bring spooled records into the database, and what was asked out of Prefect."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.settle()
+        super().flush()
+
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
         """Pause the flow run in Prefect until people have decided."""
-        return self._gate.wait(request, self)
+        gate = self._gate = gate_of(self.flow_run.id)
+        with peoples_time(str(self.flow_run.id)):
+            return gate.wait(request, self)

@@ -18,6 +18,7 @@ from govflow.ir.models import Plan
 from govflow.planning.sites import SiteIndex
 
 NOWHERE: frozenset[str] = frozenset()
+_REMEMBERED: Final = 4096  # ways through helpers to a call; recursion makes many of one
 
 Position = tuple[str, int, int]
 OUTER: Final[ContextVar[tuple[Position, ...]]] = ContextVar("govflow_outer_site", default=())
@@ -32,16 +33,14 @@ class Sites:
         folder = Path(flow_file).parent
         self._files = {os.path.realpath(folder / name): name for name in self._index.files}
         self._names: dict[str, str | None] = {}  # co_filename as the interpreter spells it → name in the plan
-        self._flow_code = flow_code
+        self.flow_code = flow_code
         self.nesting = _nesting(plan)
         self._direct: dict[tuple[int, int], tuple[CodeType, frozenset[str]]] = {}
-        self._chains: dict[
-            tuple[tuple[Position, ...], tuple[tuple[int, int], ...]], tuple[tuple[CodeType, ...], frozenset[str]]
-        ] = {}
+        self._chains: dict[tuple[object, ...], tuple[tuple[CodeType, ...], frozenset[str]]] = {}
 
     def find(self, frame: FrameType | None) -> frozenset[str]:
         """The planned steps that a call made in ``frame`` may be; empty when it is none."""
-        if frame is not None and frame.f_code is self._flow_code:
+        if frame is not None and frame.f_code is self.flow_code:
             # The common case: the flow's body calls the task itself. Code objects are held, so ids stay unique.
             key = (id(frame.f_code), frame.f_lasti)
             known = self._direct.get(key)
@@ -56,19 +55,25 @@ class Sites:
         return NOWHERE if name is None else self._index.handed_over(name)
 
     def _find_through_helpers(self, frame: FrameType | None) -> frozenset[str]:
-        chain: list[tuple[CodeType, int]] = []
+        """As :meth:`find`, by all frames up to the flow's. Which files they are of is looked at once for a chain."""
+        flow_code, codes, found = self.flow_code, [], []
         while frame is not None:
-            if self._file_of(frame.f_code) is not None:
-                chain.append((frame.f_code, frame.f_lasti))
-            if frame.f_code is self._flow_code:
+            code = frame.f_code
+            codes.append(code)
+            found.append(id(code))
+            found.append(frame.f_lasti)
+            if code is flow_code:
                 break
             frame = frame.f_back
         outer = OUTER.get() if frame is None else ()
-        key = (outer, tuple((id(code), at) for code, at in chain))
+        key = (outer, *found)
         known = self._chains.get(key)
         if known is None:
-            known = (tuple(code for code, _ in chain), self._resolve(chain, outer))
-            self._chains[key] = known
+            if len(self._chains) >= _REMEMBERED:
+                self._chains.clear()
+            chain = zip(codes, found[1::2], strict=True)
+            ours = [(code, at) for code, at in chain if self._file_of(code) is not None]
+            known = self._chains[key] = (tuple(codes), self._resolve(ours, outer))
         return known[1]
 
     def _resolve(self, chain: list[tuple[CodeType, int]], outer: tuple[Position, ...] = ()) -> frozenset[str]:

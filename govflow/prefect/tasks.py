@@ -5,35 +5,30 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from prefect.assets import Asset
 from prefect.tasks import MaterializingTask, Task, TaskOptions
 
-from govflow.governor.step import may_wait
-from govflow.prefect.bodies import UNMARKED, TaskBody, task_body
+from govflow.prefect.arrival import arrives
+from govflow.prefect.bodies import TaskBody, task_body
+from govflow.prefect.decided import TASK_HOOKS, marked_before
+from govflow.prefect.elsewhere import hand_on
 from govflow.prefect.fan_out import sized
 from govflow.prefect.hooks import adding, guard_hooks
 from govflow.prefect.options import Governance, TaskCopyOptions
-from govflow.prefect.runtime import CURRENT, RUNTIME
+from govflow.prefect.origins import remember_origin
+from govflow.prefect.seams import made, task_at_site
+from govflow.prefect.waiting import asked
 
 P = ParamSpec("P")
 R = TypeVar("R")
-TASK_HOOKS: Final = (
-    "on_completion_hooks",
-    "on_failure_hooks",
-    "on_running_hooks",
-    "on_commit_hooks",
-    "on_rollback_hooks",
-)
 
 
 class GovernedTask(Task[P, R]):
     """A Prefect task whose every call is looked up in the plan and whose body asks before it runs."""
 
     governance: Governance
-    _copies: dict[tuple[frozenset[str], int | None, bool], GovernedTask[P, R]]
 
     def __init__(
         self, fn: Callable[P, R], *, governance: Governance | None = None, **options: Unpack[TaskOptions]
@@ -43,7 +38,8 @@ class GovernedTask(Task[P, R]):
 
     def _guard(self, governance: Governance) -> None:
         self.governance = governance
-        self._copies = {}
+        if not isinstance(self.fn, TaskBody):
+            remember_origin(self.fn)  # in the background it is a run of its own
         self.fn = task_body(self.fn)
         guard_hooks(self, TASK_HOOKS)
 
@@ -69,31 +65,6 @@ class GovernedTask(Task[P, R]):
         governance, rest = self.governance.split(options)
         return type(self).adopt(Task.with_options(self._bare(), **rest), governance)
 
-    def _at_site(self, frame: FrameType, fan_out: int | None = None) -> GovernedTask[P, R]:
-        """This task, marked with the planned step that a call in ``frame`` is."""
-        body = self.fn
-        if not isinstance(body, TaskBody):
-            return self
-        active = CURRENT.get() or RUNTIME.receiver(body.fn)
-        if active is None:
-            return self
-        sites = active.bound.sites
-        step_ids = UNMARKED
-        if sites is not None:
-            step_ids = sites.find(frame) or sites.handed_over(active.bound.name_of(body.fn))
-        active.run.called.update(step_ids)
-        waits = bool(self.timeout_seconds) and not self.isgenerator and may_wait(active.run, step_ids)
-        key = (step_ids, fan_out, waits)
-        marked = self._copies.get(key)
-        if marked is None or self.ismethod or self.isclassmethod:
-            marked = copy.copy(self)
-            marked.fn = marked_body = body.at(step_ids, fan_out)
-            if waits:
-                marked_body.seconds, marked.timeout_seconds = self.timeout_seconds, None
-            if not (self.ismethod or self.isclassmethod):  # a bound method is another object at each access
-                self._copies[key] = marked
-        return marked
-
     if not TYPE_CHECKING:  # checkers see Prefect's own overloads: what a call returns is what Prefect says
         on_completion = adding("on_completion_hooks")
         on_failure = adding("on_failure_hooks")
@@ -103,27 +74,37 @@ class GovernedTask(Task[P, R]):
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Run the task. See :meth:`prefect.tasks.Task.__call__`."""
-            return Task.__call__(self._at_site(sys._getframe(1)), *args, **kwargs)
+            frame = sys._getframe(1)
+            task = marked_before(self, frame, args, kwargs) or asked(
+                task_at_site(self, frame, args, kwargs), args, kwargs
+            )
+            return Task.__call__(task, *args, **kwargs)
 
         def submit(self, *args: Any, **kwargs: Any) -> Any:
             """Submit the task to the flow's task runner. See :meth:`prefect.tasks.Task.submit`."""
-            return Task.submit(self._at_site(sys._getframe(1)), *args, **kwargs)
+            frame = sys._getframe(1)
+            task = marked_before(self, frame, args, kwargs) or asked(
+                task_at_site(self, frame, args, kwargs), args, kwargs
+            )
+            return made(task, Task.submit(task, *args, **kwargs))
 
         def map(self, *args: Any, **kwargs: Any) -> Any:
             """Submit the task once for each element. See :meth:`prefect.tasks.Task.map`."""
             args, kwargs, fan_out = sized(args, kwargs)
-            return Task.map(self._at_site(sys._getframe(1), fan_out), *args, **kwargs)
+            task = asked(task_at_site(self, sys._getframe(1), args, kwargs, fan_out), args, kwargs, mapped=True)
+            return made(task, Task.map(task, *args, **kwargs))
 
         def apply_async(self, *args: Any, **kwargs: Any) -> Any:
             """Create a run for a task worker. See :meth:`prefect.tasks.Task.apply_async`."""
-            return Task.apply_async(self._at_site(sys._getframe(1)), *args, **kwargs)
+            marked = task_at_site(self, sys._getframe(1), args, kwargs)
+            hand_on()
+            return made(marked, Task.apply_async(marked, *args, **kwargs))
 
         def delay(self, *args: Any, **kwargs: Any) -> Any:
             """Create a run for a task worker. See :meth:`prefect.tasks.Task.delay`."""
-            return Task.apply_async(self._at_site(sys._getframe(1)), args=args, kwargs=kwargs)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_copies": {}}
+            marked = task_at_site(self, sys._getframe(1), args, kwargs)
+            hand_on()
+            return made(marked, Task.apply_async(marked, args=args, kwargs=kwargs))
 
 
 class GovernedMaterializingTask(GovernedTask[P, R], MaterializingTask[P, R]):
@@ -136,6 +117,9 @@ class GovernedMaterializingTask(GovernedTask[P, R], MaterializingTask[P, R]):
         governance, rest = self.governance.split(options)
         bare = MaterializingTask.with_options(self._bare(), assets, **rest)
         return type(self).adopt(bare, governance)
+
+
+arrives(GovernedTask, GovernedMaterializingTask)
 
 
 @overload

@@ -7,10 +7,14 @@ own means, holds for its body.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import anyio
 from prefect.utilities.timeout import timeout, timeout_async
+
+T = TypeVar("T")
 
 
 class BodyTimeout(TimeoutError):
@@ -39,3 +43,10 @@ def async_time_limit(seconds: float | None) -> Iterator[None]:
             yield
     except BodyTimeout as error:
         raise BodyTimeout(f"Task run exceeded timeout of {seconds} second(s)") from error
+
+
+async def uninterrupted(awaited: Awaitable[T]) -> T:
+    """Wait for what has to happen after a body, also after one that a limit ended: that cancels every later wait."""
+    with anyio.CancelScope(shield=True):
+        result = await awaited
+    return result
