@@ -22,13 +22,24 @@ from govflow.cli.approvals import app as approvals
 from govflow.cli.audit import app as audit
 from govflow.cli.check import check
 from govflow.cli.conform import conform
+from govflow.cli.console import console
 from govflow.cli.demo import demo
+from govflow.cli.deploy import deploy
+from govflow.cli.deployments import app as deployments
 from govflow.cli.diff import diff
 from govflow.cli.doctor import doctor
 from govflow.cli.explain import explain
+from govflow.cli.keys import app as keys
 from govflow.cli.lock import lock
+from govflow.cli.people import app as people
+from govflow.cli.permits import app as permits
 from govflow.cli.plan import plan
+from govflow.cli.policy import app as policy
+from govflow.cli.receipt import app as receipt
+from govflow.cli.reconcile import reconcile
+from govflow.cli.run import exec_, run
 from govflow.cli.scan import scan
+from govflow.cli.up import signer, up
 
 CLEAN: Final = 0
 ERROR: Final = 2
@@ -43,10 +54,17 @@ _EXAMPLES: Final = """Examples:
   govflow plan flows/etl.py              steps, edges, tiers, what policy says
   govflow lock flows/                    write govflow.lock, to be reviewed
   govflow check flows/                   in CI: exit 1 when code and lock differ
+  govflow run -- python flow.py          govern flows that import Prefect alone
   govflow explain GF102                  why a finding matters, and what to do
   govflow approvals list                 questions that wait for a person
   govflow approvals approve ID --as bob  answer one
+  govflow people invite bob              a link with which bob signs in
   govflow audit verify                   is the log whole?
+  govflow deploy --all                   prefect deploy, verified
+  govflow deployments audit              is anything deployed without a guard?
+  govflow reconcile                      do engine and log say the same?
+  govflow console --open                 the pages where people answer
+  govflow up                             Prefect, console and signer together
 
 Exit codes: 0 clean, 1 findings or refused, 2 usage or internal error,
 3 approval required (--detailed-exit-code).
@@ -65,10 +83,33 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=""),
     )
-    for command in (doctor, demo, scan, plan, lock, diff, check, explain, conform):
+    for command in (
+        doctor,
+        demo,
+        scan,
+        plan,
+        lock,
+        diff,
+        check,
+        explain,
+        conform,
+        deploy,
+        reconcile,
+        console,
+        up,
+        signer,
+    ):
         app.command(command, help_format="markdown", help_epilogue="")
+    app.command(run, help_format="markdown", help_epilogue="")
+    app.command(exec_, name="exec", help_format="markdown", help_epilogue="")
     app.command(approvals)
+    app.command(people)
     app.command(audit)
+    app.command(receipt)
+    app.command(permits)
+    app.command(keys)
+    app.command(deployments)
+    app.command(policy)
     app.register_install_completion_command(help="Install completion for your shell.", help_epilogue="")
     return app
 

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-app = App(name="audit", help="Verify and read the audit log.", help_format="markdown", help_epilogue="")
+from govflow.cli import erasing
+
+if TYPE_CHECKING:
+    from govflow.audit.verifier_key import VerifierKey
+    from govflow.audit.verify import Held
+
+Keys = Annotated[tuple[str, ...], Parameter(name="--key", negative="")]
+
+app = App(name="audit", help="Verify, seal, prove and read the audit log.", help_format="markdown", help_epilogue="")
+for command in (erasing.erase, erasing.erasures, erasing.hold, erasing.holds, erasing.release):
+    app.command(command)
 
 
 @app.command
-def verify(database: str | None = None, *, tenant: str | None = None, format: Literal["text", "json"] = "text") -> int:
+def verify(
+    database: str | None = None,
+    *more: Path,
+    tenant: str | None = None,
+    checkpoint: Path | None = None,
+    keys: Keys = (),
+    format: Literal["text", "json"] = "text",
+) -> int:
     """Check the log from its first record to its last: verified, tampered at record k, or cannot be judged.
+
+    With a checkpoint that you kept elsewhere, nothing before it can have been rewritten or cut off unseen, whoever
+    holds the database and its keys.
 
     Exit code 0: verified. 1: tampered, or cannot be judged.
 
@@ -19,20 +40,37 @@ def verify(database: str | None = None, *, tenant: str | None = None, format: Li
 
     - `govflow audit verify`
     - `govflow audit verify copy-of-govflow.db --format json`
+    - `govflow audit verify --checkpoint monday.txt --key "$(cat log.key)"`
+    - `govflow audit verify log.jsonl --key "$(cat log.key)"`
 
     Args:
-        database: another database, as a URL or a file; every tenant in it is checked.
+        database: another database, as a URL or a file; every tenant in it is checked. Or a file `*.jsonl` that
+            `govflow audit export` wrote: it is checked with the key alone.
+        more: further files of the same export.
         tenant: check the log of this tenant only.
+        checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
+        keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
         format: text for people, json for programs.
     """
     from govflow.audit.verify import Outcome
-    from govflow.cli.output import progress, write, write_json
+    from govflow.cli.output import counting, progress, write, write_json
+    from govflow.errors import RequestError
     from govflow.services.describe.escape import plain
     from govflow.services.verify_audit import verify_log, worst
+    from govflow.services.verify_export import verify_export
     from govflow.settings import load_settings
 
-    with progress("verifying the log"):
-        verdicts = verify_log(load_settings(), database, tenant)
+    held = None if checkpoint is None else _held(checkpoint, keys)
+    if database is not None and database.endswith(".jsonl") and "://" not in database:
+        if tenant is not None:
+            raise RequestError("An export is of one tenant.", mend="Leave --tenant out.")
+        with counting("verifying the export, bytes") as told:
+            verdicts = [verify_export([Path(database), *more], _parsed(keys), held, told)]
+    elif more:
+        raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
+    else:
+        with progress("verifying the log"):
+            verdicts = verify_log(load_settings(), database, tenant, held)
     outcome = worst(verdicts)
     if format == "json":
         write_json({"verdict": str(outcome), "logs": [one.to_dict() for one in verdicts]})
@@ -41,6 +79,151 @@ def verify(database: str | None = None, *, tenant: str | None = None, format: Li
         lines += [f"  root {one.verdict.root}" for one in verdicts if one.verdict.root]
         write("\n".join(lines or ["cannot judge: the database holds no log."]))
     return 0 if outcome is Outcome.VERIFIED else 1
+
+
+@app.command
+def checkpoint(*, out: Path | None = None, format: Literal["text", "json"] = "text") -> int:
+    """Sign the log as it is: how many records, and the root of their tree.
+
+    The printed note (C2SP tlog-checkpoint) is worth what its keeping is: put it where whoever holds the database cannot
+    reach it, such as a ticket or another team's disk. Where nothing was written since the last one, that is printed.
+
+    Examples, one a line:
+
+    - `govflow audit checkpoint`
+    - `govflow audit checkpoint --out monday.txt`
+
+    Args:
+        out: write it to this file, which must not be there yet.
+        format: text: the note itself; json: with its size and time.
+    """
+    from datetime import UTC, datetime
+
+    from govflow.cli import session
+    from govflow.cli.output import write, write_json
+    from govflow.errors import RequestError
+    from govflow.services.seal_log import seal
+
+    with session.workspace() as workspace:
+        sealed = seal(workspace, datetime.now(UTC))
+    if sealed is None:
+        raise RequestError("The log is empty, so there is nothing to sign.", mend="Run a governed flow first.")
+    if out is not None:
+        write_new(out, sealed.note)
+    if format == "json":
+        write_json({"size": sealed.size, "at": sealed.at.isoformat(), "note": sealed.note})
+    else:
+        write(f"{sealed.size} records, in {out}" if out else sealed.note.rstrip("\n"))
+    return 0
+
+
+@app.command
+def export(out: Path, *, format: Literal["text", "json"] = "text") -> int:
+    """Write a copy of the log that verifies by itself: JSON lines, with the newest checkpoint as the last.
+
+    Personal values are not in it: records only commit to them. Records that no checkpoint covers yet are left for the
+    next export. The export is itself a record of the log.
+
+    Examples, one a line:
+
+    - `govflow audit export log.jsonl`
+    - `govflow audit export exports/`
+
+    Args:
+        out: a file that is not there yet; or a folder, which gets one file for each day (UTC).
+        format: text for people, json for programs.
+    """
+    from datetime import UTC, datetime
+
+    from govflow.cli import session
+    from govflow.cli.output import counting, write, write_json
+    from govflow.errors import RequestError
+    from govflow.services.export_audit import export_log
+
+    if not out.is_dir() and out.suffix != ".jsonl":
+        raise RequestError(f"{out} is no folder and not named *.jsonl.", mend="Make the folder, or name it *.jsonl.")
+    with session.workspace() as workspace, counting("exporting the log, records") as told:
+        done = export_log(workspace, out, datetime.now(UTC), told)
+    if format == "json":
+        write_json({"records": done.records, "left": done.left, "files": [str(file) for file in done.files]})
+    else:
+        write(f"{done.records} records, in {', '.join(map(str, done.files))}")
+    return 0
+
+
+@app.command
+def keys() -> int:
+    """Print the verifier keys of this log, one a line: what an auditor needs to check checkpoints and proofs.
+
+    Hand them over once, on a way that you both trust. Retired keys are among them: what they signed still counts.
+
+    Example:  govflow audit keys > log.key
+    """
+    from govflow.cli import session
+    from govflow.cli.output import write
+    from govflow.services.seal_log import verifier_keys
+
+    with session.workspace() as workspace:
+        write("\n".join(str(key) for key in verifier_keys(workspace)))
+    return 0
+
+
+@app.command
+def prove(record: int, *, out: Path | None = None) -> int:
+    """Write a file that proves one record to somebody who has only the log's key (C2SP tlog-proof).
+
+    It holds the record, its place, the hashes that lead to the root, and the newest checkpoint. Personal values are not
+    in it: a record only commits to them. `govflow audit check` checks it, without a database.
+
+    Examples, one a line:
+
+    - `govflow audit prove 4711`
+    - `govflow audit prove 4711 --out approval.tlog-proof`
+
+    Args:
+        record: its place in the log, as `govflow audit tail` shows it.
+        out: write it to this file, which must not be there yet.
+    """
+    from govflow.cli import session
+    from govflow.cli.output import write
+    from govflow.services.seal_log import prove as proven
+
+    with session.workspace() as workspace:
+        text = proven(workspace, record)
+    if out is not None:
+        write_new(out, text)
+        write(f"record {record}, in {out}")
+    else:
+        write(text.rstrip("\n"))
+    return 0
+
+
+@app.command
+def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "text") -> int:
+    """Check the proof of a record, with public keys and nothing else: no database, no network, no settings.
+
+    Exit code 0: it holds, and the record is printed. 2: it does not.
+
+    Example:  govflow audit check approval.tlog-proof --key "$(cat log.key)"
+
+    Args:
+        proof: the file that `govflow audit prove` wrote.
+        keys: verifier keys of the log, as you were handed them.
+        format: text for people, json for programs.
+    """
+    import orjson
+
+    from govflow.cli.output import write, write_json
+    from govflow.services.seal_log import check_proof
+
+    checked = check_proof(read_text(proof), _parsed(keys))
+    leaf = orjson.loads(checked.leaf)
+    if format == "json":
+        write_json({"origin": checked.origin, "size": checked.size, "record": leaf})
+    else:
+        under = f"record {checked.index} is under a checkpoint of {checked.size} records of {checked.origin}:"
+        write(f"{under}\n{_shown(checked.index, leaf['body'])}")
+    return 0
 
 
 @app.command
@@ -91,3 +274,50 @@ def _shown(seq: int, body: dict[str, Any] | None) -> str:
     payload = " ".join(f"{plain(key)}={value(item, 80)}" for key, item in body["payload"].items() if item is not None)
     at, severity, event, subject = (plain(body[key]) for key in ("at", "severity", "event", "subject"))
     return f"{seq:>6}  {at[:19]}Z  {severity:<8}  {event:<22}  {subject}  {where}  {plain(payload, 240)}".rstrip()
+
+
+def _held(checkpoint: Path, keys: tuple[str, ...]) -> Held:
+    from govflow.services.seal_log import held_checkpoint
+
+    return held_checkpoint(read_text(checkpoint), _parsed(keys))
+
+
+def _parsed(keys: tuple[str, ...]) -> list[VerifierKey]:
+    """Each value may hold several keys, one a line, as ``govflow audit keys`` prints them."""
+    from govflow.audit.spelling import Malformed
+    from govflow.audit.verifier_key import VerifierKey
+    from govflow.errors import InputError
+
+    words = [word for key in keys for word in key.split()]
+    if not words:
+        raise InputError(
+            "Without a key nothing can be believed.",
+            mend="Give the log's verifier keys: --key KEY, as `govflow audit keys` prints them on the side of the log.",
+        )
+    try:
+        return [VerifierKey.parse(word) for word in words]
+    except Malformed as error:
+        raise InputError(f"That is no verifier key: {error}.", mend="It is NAME+KEYID+KEY, one word.") from None
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that somebody named. ``InputError`` if it cannot be read."""
+    from govflow.errors import InputError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}.", mend="Name a file that is there.") from None
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a file that is not there yet. ``InputError`` if it is, or cannot be written."""
+    from govflow.errors import InputError
+
+    try:
+        with file.open("x", encoding="utf-8") as to:
+            to.write(text)
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written: {error.strerror}.", mend="Name a file that is not there."
+        ) from None

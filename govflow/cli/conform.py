@@ -28,18 +28,13 @@ def conform(run_id: str, path: str, *, format: Literal["text", "json", "md"] = "
         format: text for people, json for programs, md for a page.
     """
     from govflow.cli.output import progress, write, write_json
-    from govflow.errors import EngineError
+    from govflow.cli.session import needs_prefect
     from govflow.services.conform_run import conform_run
     from govflow.services.describe.conformance import conformance_markdown, conformance_text
     from govflow.settings import load_settings
 
-    try:
-        with progress("importing Prefect"):
-            from govflow.prefect.recorded import read_run
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "prefect":
-            raise
-        raise EngineError("Prefect is not installed.", mend="pip install 'govflow[prefect]'") from None
+    with progress("importing Prefect"), needs_prefect():
+        from govflow.prefect.recorded import read_run
     with progress("reading the run and the source"):
         found = conform_run(run_id, path, read_run, load_settings())
     if format == "json":

@@ -16,13 +16,19 @@ def doctor(*, format: Literal["text", "json"] = "text") -> int:
     Args:
         format: text for people, json for programs.
     """
+    from contextlib import suppress
     from datetime import UTC, datetime
 
+    from govflow.cli import session
     from govflow.cli.output import progress, write, write_json
+    from govflow.errors import GovflowError
     from govflow.services.describe.escape import plain, table
     from govflow.services.doctor import Health, as_json, examine
+    from govflow.settings import load_settings
 
     with progress("checking"):
+        with suppress(GovflowError):  # what is wrong is found below
+            session.reach_policy(load_settings())
         findings = examine(datetime.now(UTC))
     if format == "json":
         write_json(as_json(findings))

@@ -95,7 +95,13 @@ def deliver(text: str, file: Path | None) -> None:
 
 @contextmanager
 def progress(what: str, after: float = _SLOW) -> Iterator[None]:
-    """Say on stderr what is being done, once it has taken longer than ``after`` seconds."""
+    """Say on stderr what is being done, when that is a terminal and it has taken longer than ``after`` seconds.
+
+    What a file or another program reads holds the same lines however fast the machine was.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
     timer = threading.Timer(after, lambda: print(f"{what} …", file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()
@@ -106,8 +112,11 @@ def progress(what: str, after: float = _SLOW) -> Iterator[None]:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, when that is a terminal: the function that is given takes what is done and what there is."""
+def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr, when that is a terminal: the function that is given takes what is done and what there is.
+
+    ``None`` where nobody knows how much there is.
+    """
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

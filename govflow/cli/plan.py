@@ -39,7 +39,10 @@ def plan(
         raise RequestError("PATH is missing.", mend="Name a file or a folder, as in: govflow plan flows/etl.py")
     with session.workspace(policy, environment) as workspace, progress("reading the source"):
         reading = read_flows(paths, lock_folder(workspace), workspace.vocabulary, workspace.catalogue)
-        flows = [(f.name, f.plan, assess(f.plan, workspace.ground, workspace.requester())) for f in reading.flows]
+        flows = [
+            (f.name, f.plan, assess(f.plan, workspace.ground, workspace.requester(), workspace.opened_at))
+            for f in reading.flows
+        ]
     if format == "json":
         unread = [{"file": one.file, "error": one.error.message} for one in reading.unread]
         write_json({"flows": [plan_json(*flow) for flow in flows], "unread": unread})
