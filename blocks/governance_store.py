@@ -6,9 +6,12 @@ the shell it runs in (``GOVFLOW_DATABASE_URL``, ``GOVFLOW_POLICY``, ``GOVFLOW_TE
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import SecretStr
 
 from govflow.prefect.blocks import GovernanceStore
+from govflow.services.policy_blocks import block_name
 from govflow.settings import load_settings
 
 NAME = "governance"
@@ -19,11 +22,18 @@ def document() -> GovernanceStore:
     settings = load_settings()
     return GovernanceStore(
         database_url=SecretStr(settings.database_url),
-        policy=str(settings.policy.resolve()) if settings.policy else None,
+        policy=_policy(settings.policy),
         tenant=settings.tenant,
         environment=settings.environment,
         mode=settings.effective_mode,
     )
+
+
+def _policy(configured: Path | None) -> str | None:
+    """A file by its whole path; a block by its name."""
+    if configured is None or block_name(configured) is not None:
+        return str(configured) if configured else None
+    return str(configured.resolve())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from govflow.prefect import flow, task
 from govflow.prefect.blocks import GovernanceStore
 from govflow.prefect.events import publish_expired
+from govflow.prefect.resume import resume
 from govflow.services.expire_approvals import expire_approvals
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import load_settings
@@ -26,8 +27,10 @@ def expire_due(block: str) -> list[str]:
     """Expire what is due and return the ids of the requests that were closed."""
     with closing(_workspace(block)) as workspace:
         closed = expire_approvals(workspace, datetime.now(UTC))
-    for request in closed:
-        publish_expired(request)
+        for request in closed:
+            publish_expired(request)
+            if request.summary.get("wait") == "suspend":
+                resume(workspace.store, request)  # the run says itself that nobody answered in time
     return [request.request_id for request in closed]
 
 
