@@ -1,4 +1,8 @@
-"""``python -m benchmarks NAME``: one JSON object on stdout, a line for people for each figure on stderr."""
+"""``python -m benchmarks NAME``: one JSON object on stdout, a line for people for each figure on stderr.
+
+``approvals`` takes a number: how many runs wait at once; ``inbox`` too: how many requests there are; and ``audit``: how
+many records.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,19 @@ from importlib import import_module
 
 from benchmarks.report import report
 
-NAMES = ("overhead", "planner")
+NAMES = ("overhead", "planner", "policy", "approvals", "inbox", "audit")
 
 
 def main(arguments: list[str]) -> int:
     """Run one benchmark, or ``all``, each in a process of its own."""
-    name = arguments[0] if len(arguments) == 1 else ""
-    if name == "all":
+    name, *sizes = arguments or [""]
+    known = not sizes or (name in ("approvals", "inbox", "audit") and len(sizes) == 1 and sizes[0].isdigit())
+    if name == "all" and known:
         return max(subprocess.run([sys.executable, "-m", "benchmarks", each], check=False).returncode for each in NAMES)
-    if name not in NAMES:
-        print(f"usage: python -m benchmarks {'|'.join((*NAMES, 'all'))}", file=sys.stderr)
+    if name not in NAMES or not known:
+        print(f"usage: python -m benchmarks {'|'.join((*NAMES, 'all'))} [NUMBER]", file=sys.stderr)
         return 2
-    print(json.dumps(report(name, import_module(f"benchmarks.{name}").run()), indent=2))
+    print(json.dumps(report(name, import_module(f"benchmarks.{name}").run(*map(int, sizes))), indent=2))
     return 0
 
 

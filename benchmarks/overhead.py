@@ -1,69 +1,83 @@
 """What governing costs: governed against bare Prefect tasks, in one run, block by block in turn.
 
-Both kinds run in the same governed flow, on the same server, with the same body (``return x + 1``): nothing hides the
-difference. A block of one kind is followed by a block of the other, first and second changing places, and each pair
-gives one ratio. Three clocks are read: wall time, the CPU of the thread that runs the flow (for direct calls that is
-where the task runs), and the CPU of the whole process. The last one holds Prefect's background threads, which catch up
-whenever they get the chance, and the thread that brings govflow's records into the database.
+A bare flow and a governed one run at the same time in one process, on the same server, with the same body
+(``return x + 1``): nothing hides the difference. A block of one is followed by a block of the other, first and second
+changing places, and each pair gives one ratio. Three clocks are read: wall time, the CPU of the thread that runs the
+flow (for direct calls that is where the task runs), and the CPU of the whole process with its workers. The last one
+holds Prefect's background threads, which catch up whenever they get the chance, and the thread that brings govflow's
+records into the database. ``GOVFLOW__OVERHEAD=direct,submit`` measures just those ways of calling.
 """
 
 from __future__ import annotations
 
+import contextvars
 import os
-import time
+import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from benchmarks.report import Result, median_with_interval
 from benchmarks.server import prefect_server
+from benchmarks.turns import Timing
 
-BLOCK = 20
-PAIRS = 110  # 2,200 tasks of each kind
-WARM_UP = 5  # pairs that are run and not counted
 
-Timing = tuple[float, float, float]  # seconds: wall, CPU of this thread, CPU of the process
+class Shape(NamedTuple):
+    """How one way of calling is measured."""
+
+    block: int  # calls
+    pairs: int
+    warm_up: int  # pairs that are run and not counted
+    of_thread: bool = False  # whether its tasks run in the thread of the flow
+
+
+SHAPES: Final = {
+    "direct": Shape(5, 440, 20, of_thread=True),
+    "submit": Shape(5, 440, 20),
+    "map": Shape(1000, 4, 1),
+    "process pool": Shape(20, 20, 3),
+}
 
 
 def run() -> list[Result]:
-    """Measure direct calls and submits."""
+    """Measure direct calls, submits, a map and a process pool."""
     with prefect_server() as home:
         os.environ.update(
             GOVFLOW_DATABASE_URL=f"sqlite:///{home / 'govflow.db'}", GOVFLOW_MODE="enforce", GOVFLOW_PRINCIPAL="bench"
         )
-        from benchmarks.overhead_flow import direct, submit
         from govflow.prefect.runtime import RUNTIME
 
         results = []
-        for how, measured in (("direct", direct), ("submit", submit)):
-            pairs = measured(WARM_UP + PAIRS, BLOCK)[WARM_UP:]
-            results += _results(how, pairs)
+        for how in os.environ.get("GOVFLOW__OVERHEAD", ",".join(SHAPES)).split(","):
+            results += _results(how, _measured(how, SHAPES[how]))
         RUNTIME.reload()
         return results
 
 
-def clocks() -> Timing:
-    """The three clocks."""
-    return time.perf_counter(), time.thread_time(), time.process_time()
+def _measured(how: str, shape: Shape) -> list[tuple[Timing, Timing]]:
+    from benchmarks.overhead_flow import FLOWS, TURNS
 
-
-def since(start: Timing) -> Timing:
-    """What has passed on each."""
-    now = clocks()
-    return now[0] - start[0], now[1] - start[1], now[2] - start[2]
+    numbers = (shape.warm_up + shape.pairs, shape.block)
+    threads = [threading.Thread(target=contextvars.copy_context().run, args=(play, *numbers)) for play in FLOWS[how]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return list(zip(*TURNS[how].timings, strict=True))[shape.warm_up :]
 
 
 def _results(how: str, pairs: Sequence[tuple[Timing, Timing]]) -> list[Result]:
     wall, thread, process = range(3)
-    tasks = len(pairs) * BLOCK
-    # A submitted task runs in a thread of its own, which the clock of this thread does not see.
-    clock, whose = (thread, "thread") if how == "direct" else (process, "process")
+    shape = SHAPES[how]
+    tasks = len(pairs) * shape.block
+    # A submitted task runs in another thread or process, which the clock of this thread does not see.
+    clock, whose = (thread, "thread") if shape.of_thread else (process, "process")
 
     def ratio(which: int) -> tuple[float, float, float]:
         return median_with_interval([governed[which] / bare[which] for bare, governed in pairs])
 
-    added = median_with_interval([(governed[clock] - bare[clock]) / BLOCK * 1e6 for bare, governed in pairs])
+    added = median_with_interval([(governed[clock] - bare[clock]) / shape.block * 1e6 for bare, governed in pairs])
     mean = sum(governed[process] - bare[process] for bare, governed in pairs) / tasks * 1e6
-    bare_us = median_with_interval([bare[clock] / BLOCK * 1e6 for bare, _ in pairs])[0]
+    bare_us = median_with_interval([bare[clock] / shape.block * 1e6 for bare, _ in pairs])[0]
     detail = {**_interval(added, tasks), "clock": whose, "bare_task_us": round(bare_us, 1)}
     return [
         Result(f"{how}: governed over bare, wall", ratio(wall)[0], "ratio", 1.01, detail=_interval(ratio(wall), tasks)),
