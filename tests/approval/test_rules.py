@@ -11,7 +11,7 @@ from govflow.approval.models import ApprovalRule, RequestState, Vote, VoteDecisi
 from govflow.approval.people import person_key
 from govflow.approval.rules import eligible, judge_vote, rule_from
 from govflow.errors import AlreadyVoted, NotEligible, RequestClosed, RequestError, SelfApproval, VoteRefused
-from govflow.policy.shape import ApprovalShape
+from govflow.policy.approval_shape import ApprovalShape
 from tests.approval.build import NOBODY, NOW, asked, rule, vote
 
 DENY = VoteDecision.DENY

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from govflow.audit.body import make_body
 from govflow.audit.record import Draft, Severity
-from govflow.audit.template import Filled, Template
+from govflow.audit.template import Template
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, 101112, UTC)
 
@@ -40,9 +40,10 @@ def test_a_filled_template_is_the_record_byte_for_byte(
     at: datetime, attempt: int, run: UUID, number: int, text: str
 ) -> None:
     template = Template(_draft(rule=text))
-    filled = Filled(template, at, attempt, str(run))
-    written = make_body(filled.draft(), writer="host.1.ab.s1", writer_seq=number, commitments={})
-    assert template.body(at, attempt, str(run), "host.1.ab.s1", number) == written
+    draft = template.written(at, attempt, str(run))
+    written = make_body(draft, writer="host.1.ab.s1", writer_seq=number, commitments={})
+    micros = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert template.body(micros, attempt, str(run), "host.1.ab.s1", number) == written
 
 
 def test_a_record_with_values_has_no_template() -> None:

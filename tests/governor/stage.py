@@ -10,10 +10,10 @@ from typing import Any
 
 from govflow.approval import ApprovalRequest, VoteDecision, judge_vote
 from govflow.audit.record import Ack, Draft
-from govflow.audit.template import Filled
+from govflow.governor.call import Call, Grant
 from govflow.governor.port import drive
 from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
-from govflow.governor.step import Call, Grant, after, before
+from govflow.governor.step import after, before
 from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import plan_key
 from govflow.ir.models import Plan
@@ -60,7 +60,7 @@ class People(StorePort):
     def now(self) -> datetime:
         return super().now() + self.later
 
-    def append(self, record: Draft | Filled, *, durable: bool) -> Ack:
+    def append(self, record: Draft, *, durable: bool) -> Ack:
         ack = super().append(record, durable=durable)
         self.durable.append((record.event, durable, ack.durable))
         return ack

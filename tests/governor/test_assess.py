@@ -41,7 +41,7 @@ GROUND = Ground(Engine(load_policy(POLICY, "policy.yaml")), TierRules.default(),
 
 
 def judged(made: Step, **fields: Any) -> StepAssessment:
-    return judge(made, plan(made), GROUND, ALICE, **fields)
+    return judge(made, plan(made), GROUND, ALICE, None, **fields)
 
 
 def undeclared(*effects: Effect, **fields: Any) -> Step:
@@ -148,5 +148,5 @@ def test_destructive_words_count_in_sql_verbs_and_names_and_not_in_free_text(
 ) -> None:
     source = WORDS.format(sql=sql, name=name)
     made = plan_flow(MemoryTree({"flow.py": source}), "flow.py").plan
-    found = [judge(step, made, GROUND, ALICE).tier for step in made.steps if step.kind is StepKind.TASK]
+    found = [judge(step, made, GROUND, ALICE, None).tier for step in made.steps if step.kind is StepKind.TASK]
     assert tuple(map(int, found)) == tiers

@@ -11,7 +11,7 @@ from govflow.audit.verify import Outcome
 from govflow.errors import ApprovalDenied, Denied, GovflowError, Unbound, Unplanned, VocabularyError
 from govflow.governor.checks import NOT_YET, ORDER, Check
 from govflow.governor.run import OPENING
-from govflow.governor.step import CHECKS
+from govflow.governor.step import ALONE, CHECKS, REUSE
 from govflow.ir.models import Plan
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step
@@ -20,7 +20,7 @@ from tests.governor.stage import POLICY, Stage, approved_by, denied_by
 PURGE = step("etl/purge#1", action="data:delete", provider="duckdb", resource="dataset://acme/sales")
 
 
-@pytest.mark.parametrize("table", [OPENING, CHECKS], ids=["run", "step"])
+@pytest.mark.parametrize("table", [OPENING, CHECKS, REUSE, ALONE], ids=["run", "step", "cached", "alone"])
 def test_a_table_of_checks_is_strictly_in_order(table: Any) -> None:
     places = [ORDER.index(check) for check, _ in table]
     assert places == sorted(set(places))
@@ -101,7 +101,7 @@ def test_the_records_of_an_approved_step_stand_in_the_order_of_the_checks(stage:
     seen_by_the_body = stage.events()
     stage.finish(run, grant)
     stage.close(run)
-    opening = ["plan.trusted", "ir.validated_escalate"]
+    opening = ["plan.trusted", "policy.loaded", "ir.validated_escalate"]
     people = ["ir.approval_created", "approval.vote", "approval.vote", "approval.granted", "ir.approval_consumed"]
     assert seen_by_the_body == [*opening, *people, "step.intent"]
     assert stage.events() == [*seen_by_the_body, "step.outcome", "approval.outcome", "run.closed"]

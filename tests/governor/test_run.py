@@ -23,8 +23,10 @@ from govflow.errors import (
     VocabularyError,
 )
 from govflow.governor.port import ApprovedPlan
+from govflow.identity import Principal
 from govflow.ir.hashing import plan_hash
 from govflow.ir.models import Edge, EdgeKind, Multiplicity, Plan, StepKind
+from govflow.services.manage_people import add_principal, deactivate_principal
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step
 from tests.governor.stage import POLICY, Stage, approved_by
@@ -70,7 +72,8 @@ def test_the_verdict_is_on_record_with_its_hashes_and_rules(
     assert said["policy_digest"] == stage.workspace.engine.digest
     assert said["tier"] == tier
     expected = {"etl": (0, "pass", "safe"), **rules}
-    assert said["steps"] == {s: {"tier": t, "verdict": v, "rule": r} for s, (t, v, r) in expected.items()}
+    decided = {s: {name: one[name] for name in ("tier", "verdict", "rule")} for s, one in said["steps"].items()}
+    assert decided == {s: {"tier": t, "verdict": v, "rule": r} for s, (t, v, r) in expected.items()}
     assert (record["run_id"], record["flow"], record["correlation"]) == ("run-1", "etl", "key-1")
 
 
@@ -102,6 +105,7 @@ def test_a_refusal_names_rule_tier_reason_and_what_would_pass(stage: Stage) -> N
     (record,) = stage.log("run.refused")
     assert record["payload"] == {
         "code": "denied",
+        "mend": caught.value.mend,
         "mode": "enforce",
         "reason": caught.value.message,
         "stopped": True,
@@ -463,3 +467,30 @@ def test_the_log_of_a_stopped_run_verifies(stage: Stage) -> None:
     with pytest.raises(Denied):
         stage.open(plan(PAY))
     assert stage.port.store.verify("acme").outcome is Outcome.VERIFIED
+
+
+def test_a_run_under_layers_is_stopped_by_the_outer_one_and_names_all_of_them(staged: Staged, tmp_path: Path) -> None:
+    for name, effect in (("company", "deny"), ("flights", "allow")):
+        rule = f"{{name: r, effect: {effect}, actions: ['data:drop']}}"
+        text = f"version: 1\npolicy:\n  name: {name}\n  default: allow\n  rules:\n    - {rule}\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    layers = {"org": tmp_path / "company.yaml", "flow": tmp_path / "flights.yaml"}
+    stage = staged(None, policy_layers=layers)
+    drop = step("etl/drop#1", action="data:drop", provider="duckdb", resource="dataset://acme/sales")
+    with pytest.raises(Denied, match="Rule 'org/r' denies"):
+        stage.open(plan(drop))
+    (said,) = stage.log("ir.validated_reject")
+    assert said["payload"]["policy_digest"] == stage.workspace.engine.digest
+    (loaded,) = stage.log("policy.loaded")
+    assert list(loaded["payload"]["layers"]) == ["flow", "org"]
+
+
+@pytest.mark.parametrize("spelling", ["alice", "Alice", "ALICE"])
+def test_nobody_starts_a_run_under_the_name_of_one_who_was_deactivated(staged: Staged, spelling: str) -> None:
+    stage = staged()
+    add_principal(stage.workspace, "alice", "root", stage.port.now())
+    stage.open(plan(LOAD), run_id="before")
+    deactivate_principal(stage.workspace, "alice", "root", stage.port.now())
+    with pytest.raises(Denied, match=f"{spelling} asked for this run, and was deactivated"):
+        stage.open(plan(LOAD), run_id="after", requester=Principal(name=spelling))
+    stage.open(plan(LOAD), run_id="another", requester=Principal(name="bob"))

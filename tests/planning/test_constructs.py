@@ -1,11 +1,111 @@
-"""Constructs of flows that a run of the corpus does not show, or shows only in passing."""
+"""Each construct that the planner follows has a flow of its own, and the plan of each flow is what is said above it.
+
+The same flows are run on Prefect by ``tests/prefect/test_constructs_run.py``.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from govflow.ir.models import Plan, StepKind
-from tests.planning.reading import TASKS, edges, in_async_flow, in_flow, plan_of, steps
+from govflow.planning.planner import plan_flow
+from govflow.sources import WorkingTree
+from tests.conform.listed import Listed, flows_of
+from tests.planning.reading import TASKS, edges, plan_of, steps
+
+FOLDER = Path(__file__).parents[1] / "conform" / "constructs"
+FLOWS = flows_of(FOLDER)
+
+FOLLOWED = (
+    "direct call",
+    ".submit",
+    ".map",
+    "unmapped",
+    ".delay",
+    ".serve",
+    "wait_for=",
+    # what is passed, and through what
+    "future in a variable",
+    "state in a variable",
+    "result in a variable",
+    "tuple",
+    "list",
+    "dict",
+    "attribute",
+    "comprehension",
+    "queue",
+    "starred arguments",
+    "walrus",
+    "conditional expression",
+    "global and nonlocal",
+    "zip and enumerate",
+    # at the same time
+    "await",
+    "asyncio.gather",
+    "asyncio.create_task",
+    "asyncio.wait",
+    "asyncio.wait_for",
+    "asyncio.as_completed",
+    "as_completed",
+    "wait",
+    "task group",
+    # what decides whether a call is made
+    "for loop",
+    "while loop",
+    "branch",
+    "try/except/finally",
+    "with",
+    "match",
+    "early return",
+    # what is gone into
+    "helper function",
+    "helper method",
+    "generator",
+    "recursion",
+    "lambda",
+    "partial",
+    "handed over",
+    "subflow",
+    "subflow in a task",
+    "task in a task",
+    # ways to make a task or a flow
+    "with_options",
+    "decorator without brackets",
+    "decorator with brackets",
+    "task(fn)",
+    "flow(fn)",
+    "custom decorator",
+    "task of an own class",
+    "flow of an own class",
+    "class method",
+    "static method",
+    "list of tasks iterated",
+    "list of tasks indexed",
+    "dict of tasks iterated",
+    "dict of tasks indexed",
+    "namespace of tasks",
+    # ways to bring a name
+    "alias",
+    "relative import",
+    "star import",
+    "re-export",
+    "late import",
+    "import that may fail",
+    "registry",
+    "name in globals()",
+    "run_deployment",
+    "flow in a main guard",
+    "several flows in a file",
+    "same names in different files",
+)
+
+_MARKS = {"one": "", "optional": "?", "many": "*"}
+
+
+def plan_in_folder(listed: Listed) -> Plan:
+    return plan_flow(WorkingTree(FOLDER), listed.file, listed.flow).plan
 
 
 def unresolved(plan: Plan) -> list[tuple[str, int, int, str]]:
@@ -15,86 +115,16 @@ def unresolved(plan: Plan) -> list[tuple[str, int, int, str]]:
     return [(s.sites[-1].file, s.sites[-1].line - shift, s.sites[-1].column, s.reason or "") for s in found]
 
 
-def test_delay_is_a_step() -> None:
-    assert steps(in_flow("a.delay(1)")) == {"a#1": "one"}
+@pytest.mark.parametrize("construct", FOLLOWED)
+def test_a_construct_has_a_flow_that_shows_it(construct: str) -> None:
+    assert [listed.name for listed in FLOWS if construct in listed.constructs]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "async with asyncio.TaskGroup() as group:\n    x = group.create_task(a(1))\nb(x.result())",
-        "x = asyncio.create_task(a(1))\nb(await x)",
-        "done, rest = await asyncio.wait([asyncio.create_task(a(1))])\nb([one.result() for one in done])",
-        "for one in asyncio.as_completed([a(1)]):\n    b(await one)",
-        "x = await asyncio.wait_for(a(1), 5)\nb(x)",
-        "queue = asyncio.Queue()\nqueue.put_nowait(await a(1))\nb(await queue.get())",
-        "rows = await a(1)\nrows.append(2)\nb(rows)",
-    ],
-)
-def test_what_asyncio_passes_on_keeps_its_edge(body: str) -> None:
-    plan = in_async_flow(body)
-    assert set(steps(plan)) == {"a#1", "b#1"} and edges(plan) == {"a#1 -> b#1"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "box = {}\nbox['x'] = a(1)\nb(box)",
-        "rows = c(0)\nrows['x'] = a(1)\nb(rows)",
-        "rows = c(0)\nrows.append(a.submit(1))\nb(rows)",
-        "from collections import defaultdict\nbox = defaultdict(list)\nbox[n].append(a.submit(1))\nb(box)",
-        "from collections import deque\nline = deque()\nline.append(a.submit(1))\nb(line.popleft())",
-        "from functools import reduce\nb(reduce(lambda x, y: a(x), [1, 2]))",
-        "try:\n    a(1)\nexcept ValueError as error:\n    b(error)",
-        "import queue\nline = queue.Queue()\nline.put(a.submit(1))\nb(line.get())",
-    ],
-)
-def test_what_is_put_somewhere_comes_out_again(body: str) -> None:
-    assert any(edge.rpartition("/")[2] == "a#1 -> b#1" for edge in edges(in_flow(body)))
-
-
-def test_a_recursive_helper_hands_on_what_it_gives_itself() -> None:
-    plan = plan_of(
-        "def walk(x, n):\n    y = a(x)\n    if n:\n        walk(y, n - 1)\n@flow\ndef main(n=2):\n    walk(0, n)\n"
-    )
-    assert {edge.partition("walk#1/")[2] for edge in edges(plan)} == {"a#1 -> walk#1/a#1"}
-
-
-def test_each_object_of_a_dataclass_has_a_list_of_its_own() -> None:
-    head = "from dataclasses import dataclass, field\n@dataclass\nclass Batch:\n    parts: list = "
-    body = "@flow\ndef main():\n    one = Batch()\n    one.parts.append(a.submit(1))\n    b(one.parts)\n"
-    plan = plan_of(head + "field(default_factory=list)\n" + body)
-    assert edges(plan) == {"a#1 -> b#1"}
-
-
-def test_a_context_without_a_name_is_left_too() -> None:
-    head = "class Lock:\n    def __enter__(self):\n        a(1)\n    def __exit__(self, *_):\n        b(1)\n"
-    plan = plan_of(head + "@flow\ndef main():\n    with Lock():\n        c(1)\n")
-    assert [name.rpartition("/")[2] for name in steps(plan)] == ["a#1", "b#1", "c#1"]
-
-
-def test_what_registers_itself_at_import_is_there_although_nobody_names_its_module() -> None:
-    files = {
-        "pkg/__init__.py": "from . import rest\nfrom .registry import LOADERS\n",
-        "pkg/registry.py": "from prefect import task\nLOADERS = {}\n"
-        "def loader(fn):\n    LOADERS[fn.__name__] = task(fn)\n",
-        "pkg/rest.py": "from .registry import loader\n@loader\ndef read(x):\n    return x\n",
-    }
-    plan = plan_of("from pkg import LOADERS\n@flow\ndef main(n='read'):\n    LOADERS[n](1)\n", files=files)
-    assert list(steps(plan)) == ["pkg/rest.py:read#1"]
-
-
-def test_star_imports_and_reexports_lead_to_the_file_that_defines_a_task() -> None:
-    files = {
-        "lib.py": "from inner import go\nfrom prefect import task\n@task\ndef fetch(x):\n    return x\n",
-        "inner.py": "from prefect import task\n@task\ndef go(x):\n    return x\n",
-    }
-    plan = plan_of("from lib import *\n@flow\ndef main():\n    c(fetch(1), go(2))\n", files=files)
-    assert set(steps(plan)) == {"c#1", "lib.py:fetch#1", "inner.py:go#1"}
-
-
-def test_a_constant_name_in_globals_is_followed() -> None:
-    assert steps(in_flow("globals()['a'](1)\nglobals().get('b')(2)")) == {"a#1": "one", "b#1": "one"}
+@pytest.mark.parametrize("listed", FLOWS, ids=lambda listed: listed.name)
+def test_the_plan_is_what_is_said_above_the_flow(listed: Listed) -> None:
+    plan = plan_in_folder(listed)
+    assert {name + _MARKS[often] for name, often in steps(plan).items()} == set(listed.steps)
+    assert edges(plan) == set(listed.edges)
 
 
 def test_a_class_method_that_is_a_task_is_bound_to_its_class() -> None:
@@ -105,13 +135,117 @@ def test_a_class_method_that_is_a_task_is_bound_to_its_class() -> None:
     assert next(step.parameters for step in plan.steps if step.callee == "T.k") == ("rows",)
 
 
-def test_a_flow_may_be_defined_where_a_script_starts_and_what_starts_it_is_no_step() -> None:
-    plan = plan_of(
-        "if __name__ == '__main__':\n    @flow\n    def main():\n        b(a(1))\n    main.serve(name='x')\n"
-    )
-    assert edges(plan) == {"a#1 -> b#1"}
+def test_what_a_script_starts_is_no_step() -> None:
     served = plan_of("@flow\ndef main():\n    a(1)\nif __name__ == '__main__':\n    main.serve(name='x')\n    b(1)\n")
     assert list(steps(served)) == ["a#1"]
+
+
+@pytest.mark.parametrize("call", ["S(1)", "S.go(1)"])
+def test_what_outside_code_made_from_a_task_outside_a_flow_may_call_it(call: str) -> None:
+    plan = plan_of(f"import lib\nS = lib.wrap(a)\n@flow\ndef main():\n    {call}\n")
+    assert [reason for *_, reason in unresolved(plan)] == ["lib.wrap was given a task, outside a flow"]
+
+
+@pytest.mark.parametrize("call", ["S.add(a)", "S.add(1, job=a)", "S.add([a, b])"])
+def test_an_object_of_outside_code_that_was_given_a_task_outside_a_flow_may_call_it(call: str) -> None:
+    plan = plan_of(
+        f"import lib\nS = lib.Registry()\n{call}\n@flow\ndef main():\n    S.run()\n    lib.Registry().run()\n"
+    )
+    assert [reason for *_, reason in unresolved(plan)] == [
+        ".add of an object from outside the repository was given a task, outside a flow"
+    ]
+
+
+@pytest.mark.parametrize("call", ["S.add(1)", "S.debug('%s', a)", "S.add(len)"])
+def test_an_object_of_outside_code_that_was_given_no_task_calls_none(call: str) -> None:
+    plan = plan_of(f"import lib\nS = lib.Registry()\n{call}\n@flow\ndef main():\n    S.run()\n")
+    assert unresolved(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "call"),
+    [
+        ("from types import SimpleNamespace\nS = SimpleNamespace(first=a)", "S.first(1)"),
+        ("from types import SimpleNamespace\nS = SimpleNamespace(**{'first': a})", "S.first(1)"),
+        ("from types import SimpleNamespace\nS = SimpleNamespace()\nS.first = a", "S.first(1)"),
+        ("from argparse import Namespace\nS = Namespace(first=a)", "S.first(1)"),
+        ("from types import MappingProxyType\nS = MappingProxyType({'first': a})", "S['first'](1)"),
+    ],
+)
+def test_a_task_in_a_namespace_or_a_view_of_a_dict_is_called_by_its_name(table: str, call: str) -> None:
+    assert steps(plan_of(f"{table}\n@flow\ndef main():\n    {call}\n")) == {"a#1": "one"}
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("S = SimpleNamespace(**{fn.name: fn for fn in (a, b)})", {"a#1": "optional", "b#1": "optional"}),
+        ("S = SimpleNamespace(**{fn.name: fn for fn in (a, b)}, first=c)",
+         {"a#1": "optional", "b#1": "optional", "c#1": "optional"}),
+        ("S = SimpleNamespace(**{fn.__name__: task(fn) for fn in (one, two)})",
+         {"one#1": "optional", "two#1": "optional"}),
+        ("S = SimpleNamespace(**{fn.__name__: fn for fn in (helper,)})", {"helper#1/a#1": "one"}),
+    ],
+)  # fmt: skip
+def test_a_task_under_a_computed_name_may_stand_behind_any(table: str, expected: dict[str, str]) -> None:
+    head = "from types import SimpleNamespace\ndef one(x): ...\ndef two(x): ...\ndef helper(x):\n    a(x)\n"
+    assert steps(plan_of(f"{head}{table}\n@flow\ndef main():\n    S.first(1)\n")) == expected
+
+
+@pytest.mark.parametrize(
+    "bare",
+    ["partial(house, **options)", "lambda fn: house(fn, **options)", "lambda fn: task(fn, **options)",
+     "partial(task, **options)", "task(**options)"],
+)  # fmt: skip
+@pytest.mark.parametrize("brackets", ["", "(name='named')", "()"])
+def test_a_custom_decorator_may_be_used_with_and_without_brackets(bare: str, brackets: str) -> None:
+    plan = plan_of(
+        "from functools import partial\n"
+        f"def house(fn=None, **options):\n    if fn is None:\n        return {bare}\n    return task(fn, **options)\n"
+        f"@house{brackets}\ndef t(x): ...\n@flow\ndef main():\n    t(1)\n"
+    )
+    called = [step for step in plan.steps if step.kind is not StepKind.BODY]
+    assert [(step.kind, step.callee, step.multiplicity.value) for step in called] == [(StepKind.TASK, "t", "one")]
+
+
+@pytest.mark.parametrize(
+    ("test", "given", "otherwise"),
+    [
+        ("fn is None", "partial(house, **options)", "task(fn, **options)"),
+        ("fn is not None", "task(fn, **options)", "partial(house, **options)"),
+        ("not fn", "partial(house, **options)", "task(fn, **options)"),
+        ("fn", "task(fn, **options)", "partial(house, **options)"),
+        ("callable(fn)", "task(fn, **options)", "partial(house, **options)"),
+    ],
+)
+@pytest.mark.parametrize("brackets", ["", "(retries=2)"])
+def test_a_decorator_is_followed_by_what_it_was_given(test: str, given: str, otherwise: str, brackets: str) -> None:
+    for body in (
+        f"    if {test}:\n        return {given}\n    return {otherwise}\n",
+        f"    return {given} if {test} else {otherwise}\n",
+    ):
+        plan = plan_of(
+            f"from functools import partial\ndef house(fn=None, **options):\n{body}"
+            f"@house{brackets}\ndef t(x): ...\n@flow\ndef main():\n    t(1)\n"
+        )
+        assert steps(plan) == {"t#1": "one"}
+        assert next(step.retries for step in plan.steps if step.callee == "t") == (2 if brackets else 0)
+
+
+def test_what_a_helper_was_given_once_does_not_decide_for_another_call() -> None:
+    plan = plan_of(
+        "def made(name=None, also=None):\n    if also is None:\n        return None\n"
+        "    return task(lambda x: x, name=name)\n"
+        "nothing = made('x')\nt = made('x', 'y')\n@flow\ndef main():\n    t(1)\n"
+    )
+    assert [step.kind for step in plan.steps] == [StepKind.BODY, StepKind.TASK]
+
+
+def test_inside_a_flow_no_test_is_decided() -> None:
+    plan = plan_of(
+        "def go(x=None):\n    if x is None:\n        a()\n    else:\n        b()\n@flow\ndef main():\n    go()\n"
+    )
+    assert steps(plan) == {"go#1/a#1": "optional", "go#1/b#1": "optional"}
 
 
 @pytest.mark.parametrize(

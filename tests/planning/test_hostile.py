@@ -10,7 +10,7 @@ from govflow.planning.planner import plan_flow
 from govflow.planning.source import MemoryTree
 
 HEAD = "import os\nfrom pathlib import Path\nfrom prefect import flow, task\n"
-SLOW = 5.0  # seconds; each takes far less than one, and without its mend never ends
+SLOW = 120.0  # seconds; each takes far less than one, and without its mend never ends
 
 
 def effects(body: str, above: str = "") -> list[str]:

@@ -449,7 +449,7 @@ def test_calls_of_tasks_inside_tasks_are_steps_below_them() -> None:
 # hooks
 
 
-def test_callables_given_to_decorators_are_optional_hook_steps() -> None:
+def test_callables_given_to_decorators_are_hook_steps() -> None:
     source = """
         def told(*args):
             print({!r})
@@ -471,8 +471,33 @@ def test_callables_given_to_decorators_are_optional_hook_steps() -> None:
         "main/watched@task_run_name/told#1",
         "main/watched@on_rollback/undo#1",
     ]
-    assert {step.multiplicity.value for step in hooks} == {"optional"}
+    assert [step.multiplicity.value for step in hooks] == ["optional", "many", "many", "many", "many"]
     assert plan_hash(plan) != plan_hash(plan_of(source.format("two")))
+
+
+@pytest.mark.parametrize(
+    ("options", "body", "expected"),
+    [
+        ("", "load()", "optional"),
+        ("", "load()\nload()", "many"),
+        ("", "for x in range(3):\n    load(x)", "many"),
+        ("", "load.map([1, 2])", "many"),
+        ("retries=1, ", "load()", "many"),
+        ("", "load()\nload.with_options(name='again')()", "many"),
+    ],
+)
+def test_a_hook_runs_as_often_as_its_task(options: str, body: str, expected: str) -> None:
+    plan = plan_of(
+        "def told(*_): ...\n"
+        f"@task({options}on_completion=[told])\ndef load(x=None): ...\n"
+        "@flow\ndef main():\n" + textwrap.indent(body, "    ")
+    )
+    assert [step.multiplicity.value for step in plan.steps if step.kind is StepKind.HOOK] == [expected]
+
+
+def test_hooks_of_a_flow_that_is_tried_again_run_again() -> None:
+    plan = plan_of("def told(*_): ...\n@flow(retries=1, on_running=[told])\ndef main(): ...\n")
+    assert [step.multiplicity.value for step in plan.steps if step.kind is StepKind.HOOK] == ["many"]
 
 
 # finding flows
@@ -648,3 +673,52 @@ def test_a_booby_trapped_file_is_never_executed(tmp_path: Path) -> None:
     plan = plan_of(source, files={"trap.py": trap + "class T(type):\n    " + trap + "def go():\n    " + trap})
     assert steps(plan) == {"a#1": "one"}
     assert not mark.exists()
+
+
+# classes derived from Prefect's
+
+
+OWN_CLASS = """
+from prefect import Task
+class Mine(Task):
+    def __init__(self, fn, **options):
+        super().__init__(fn, **options)
+    def __call__(self, *args, **kwargs):
+        print("one")
+        return super().__call__(*args, **kwargs)
+def load(x): ...
+t = Mine(load, retries=2, cache_policy=None)
+@flow
+def main():
+    t(1)
+"""
+
+
+def test_a_task_of_an_own_class_holds_its_options_and_what_its_class_does() -> None:
+    plan = plan_of(OWN_CLASS)
+    (step,) = [step for step in plan.steps if step.kind is StepKind.TASK]
+    assert (step.step_id, step.retries, step.parameters) == ("main/Mine.__call__#1/load#1", 2, ("x",))
+    for old, new in (('"one"', '"two"'), ("cache_policy=None", "cache_policy=INPUTS")):
+        changed = plan_of(OWN_CLASS.replace(old, new))
+        assert next(s.code for s in changed.steps if s.kind is StepKind.TASK) != step.code
+
+
+def test_a_flow_of_an_own_class_holds_what_its_class_does() -> None:
+    source = (
+        "from prefect import Flow\nclass Mine(Flow):\n    def __call__(self, *args):\n        print('one')\n"
+        "        return super().__call__(*args)\n@Mine\ndef below():\n    a()\n@flow\ndef main():\n    below()\n"
+    )
+    for name in ("main", "below"):
+        assert plan_hash(plan_of(source, flow=name)) != plan_hash(plan_of(source.replace("one", "two"), flow=name))
+
+
+@pytest.mark.parametrize("base", ["Task", "Task[[int], int]", "prefect.Task", "prefect.tasks.Task"])
+def test_an_own_class_may_be_derived_in_several_ways(base: str) -> None:
+    head = f"import prefect, prefect.tasks\nfrom prefect import Task\nclass Mine({base}): ...\nclass Other(Mine): ...\n"
+    plan = plan_of(f"{head}def load(x): ...\nt = Other(load)\n@flow\ndef main():\n    t(1)\n")
+    assert steps(plan) == {"load#1": "one"}
+
+
+def test_with_options_gives_a_task_of_prefects_own_class() -> None:
+    plan = plan_of(OWN_CLASS.replace("    t(1)", "    t.with_options(retries=1)(1)"))
+    assert steps(plan) == {"load#1": "one"}

@@ -8,6 +8,7 @@ import pytest
 
 from govflow.errors import FlowNotFound, SourceError
 from govflow.ir.hashing import plan_hash
+from govflow.ir.models import StepKind
 from govflow.planning.planner import Reader, plan_flow
 from govflow.planning.source import MemoryTree
 
@@ -123,3 +124,107 @@ def test_a_file_that_cannot_be_read_does_not_spoil_the_next() -> None:
     with pytest.raises(FlowNotFound):
         reader.plan("good.py", "g")
     assert [ref.function for ref in reader.flows("good.py")] == ["f"]
+
+
+HOOKED = """
+from prefect import flow
+
+CHANNEL = "#data"
+
+def tell(flow, run, state):
+    print(CHANNEL)
+
+@flow(on_failure=[tell])
+def sub(): ...
+"""
+
+CALLING_HOOKED = """
+from prefect import flow
+from sub import sub
+
+def note(flow, run, state): ...
+
+def made(name):
+    def hook(flow, run, state):
+        print(name)
+    return hook
+
+@flow
+def plainly():
+    sub()
+
+@flow
+def otherwise():
+    sub.with_options(on_failure=[note])()
+
+@flow
+def by_closure():
+    sub.with_options(on_failure=[made("a")])()
+
+@flow
+def renamed():
+    sub.with_options(name="again")()
+"""
+
+
+def _subflow_code(tree: MemoryTree, function: str) -> str:
+    steps = plan_flow(tree, "f.py", function).plan.steps
+    return next(step.code for step in steps if step.kind is StepKind.SUBFLOW)
+
+
+def test_a_step_that_runs_a_flow_holds_the_hash_of_its_plan() -> None:
+    """Its hooks and the names that they read are part of that, as they are where the flow stands."""
+    tree = MemoryTree({"f.py": CALLING_HOOKED, "sub.py": HOOKED})
+    other = MemoryTree({"f.py": CALLING_HOOKED, "sub.py": HOOKED.replace("#data", "#alerts")})
+    for one in (tree, other):
+        assert _subflow_code(one, "plainly") == plan_hash(plan_flow(one, "sub.py").plan)
+    assert _subflow_code(tree, "plainly") != _subflow_code(other, "plainly")
+
+
+def test_a_flow_with_hooks_of_its_caller_is_another_flow() -> None:
+    tree = MemoryTree({"f.py": CALLING_HOOKED, "sub.py": HOOKED})
+    codes = [_subflow_code(tree, name) for name in ("plainly", "otherwise", "by_closure", "renamed")]
+    assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(["plainly", "otherwise", "by_closure", "renamed", "sub"]))
+)
+def test_a_flow_is_planned_once_and_never_for_another(order: tuple[str, ...]) -> None:
+    tree = MemoryTree({"f.py": CALLING_HOOKED, "sub.py": HOOKED})
+    reader = Reader(tree)
+    for name in order:
+        path = "sub.py" if name == "sub" else "f.py"
+        assert reader.plan(path, name) == plan_flow(tree, path, name), (order, name)
+
+
+@pytest.mark.parametrize("function", ["otherwise", "by_helper"])
+def test_what_a_hook_of_the_caller_reads_of_its_module_is_noticed(function: str) -> None:
+    calling = """
+from prefect import flow
+from sub import sub
+
+TABLE = "sales"
+
+def told(name):
+    return (TABLE, name)
+
+def note(flow, run, state):
+    print(TABLE)
+
+def by_told(flow, run, state):
+    print(told("x"))
+
+@flow
+def otherwise():
+    sub.with_options(on_failure=[note])()
+
+@flow
+def by_helper():
+    sub.with_options(on_failure=[by_told])()
+"""
+    codes = {
+        _subflow_code(MemoryTree({"f.py": text, "sub.py": HOOKED}), function)
+        for text in (calling, calling.replace('"sales"', '"people"'))
+    }
+    assert len(codes) == 2

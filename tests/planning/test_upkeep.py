@@ -19,13 +19,17 @@ def one_file(text: str) -> MemoryTree:
 def test_a_reading_leaves_no_garbage() -> None:
     tree = one_file(large_flow(50, tasks=5))
     plan_flow(tree, "flow.py")  # what is made once, on first use
+    left = []
     gc.collect()
     gc.disable()
     try:
-        planned = plan_flow(tree, "flow.py")
-        assert gc.collect() < 50, "a few closures of the standard library, no tree of a file"
+        for _ in range(5):
+            planned = plan_flow(tree, "flow.py")
+            left.append(gc.collect())
     finally:
         gc.enable()
+    # A thread that another test left behind may drop something meanwhile, and not five times.
+    assert min(left) < 50, "a few closures of the standard library, no tree of a file"
     assert len(planned.plan.steps) == 51
 
 

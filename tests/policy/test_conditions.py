@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govflow.errors import PolicyError
-from govflow.policy.conditions import EXISTS, OPERATORS
+from govflow.policy.conditions import EXISTS
 from govflow.policy.model import Effect, PolicyRequest
+from govflow.policy.operators import OPERATORS
 from tests.policy.build import ALLOW, ASK, DENY, decide, engine, request, rule
 
 OPERANDS: dict[str, Any] = {
@@ -26,6 +28,10 @@ OPERANDS: dict[str, Any] = {
     "lte": 5,
     "between": [1, 5],
     "glob": "eu-*",
+    "matches": "^eu-[0-9]+$",
+    "cidr": "10.0.0.0/8",
+    "before": "2027-01-01",
+    "after": "2027-01-01",
 }
 
 MET = [
@@ -60,6 +66,22 @@ MET = [
     ("between", [1, 5], 5.5, False),
     ("glob", "prod-*", "prod-eu/1", True),
     ("glob", "prod-*", "Prod-eu", False),
+    ("matches", "^CHG-[0-9]{3}$", "CHG-123", True),
+    ("matches", "^CHG-[0-9]{3}$", "xCHG-123", False),
+    ("matches", ".*DROP.*", "a\nDROP TABLE", True),
+    ("cidr", "10.0.0.0/8", "10.255.0.1", True),
+    ("cidr", "10.0.0.0/8", "11.0.0.1", False),
+    ("cidr", "10.0.0.0/8", "::ffff:10.0.0.1", True),
+    ("cidr", "10.0.0.0/8", "::1", False),
+    ("cidr", ["192.168.0.0/16", "fd00::/8"], "fd12::1", True),
+    ("cidr", "::ffff:10.0.0.0/104", "10.1.2.3", True),
+    ("cidr", "10.0.0.7", "10.0.0.7", True),
+    ("before", "2027-01-01", "2026-12-31T23:59:59.999999Z", True),
+    ("before", "2027-01-01", "2027-01-01T00:00:00Z", False),
+    ("before", "2027-01-01T00:00:00Z", "2027-01-01T00:30:00+01:00", True),
+    ("before", "2027-01-01", datetime(2026, 12, 31, tzinfo=UTC), True),
+    ("after", "2027-01-01", "2027-01-01T00:00:00Z", False),
+    ("after", "2027-01-01", "2027-01-02", True),
     ("exists", False, "x", False),
 ]
 
@@ -81,6 +103,15 @@ WRONG_TYPE = [
     ("between", [1, 5], "3"),
     ("glob", "a*", ["a"]),
     ("equals", 5, math.nan),
+    ("matches", "^a$", 7),
+    ("cidr", "10.0.0.0/8", "db.internal"),
+    ("cidr", "10.0.0.0/8", "10.0.0.0/9"),
+    ("cidr", "10.0.0.0/8", "010.0.0.1"),
+    ("cidr", "10.0.0.0/8", 167772161),
+    ("before", "2027-01-01", "soon"),
+    ("before", "2027-01-01", "2026-12-31T10:00:00"),
+    ("before", "2027-01-01", datetime(2026, 12, 31)),  # noqa: DTZ001 - what must be refused
+    ("after", "2027-01-01", 1798761600),
 ]
 
 
@@ -88,6 +119,7 @@ def asking(attributes: dict[str, Any]) -> PolicyRequest:
     return PolicyRequest(frozenset(), "data:read", "postgres", "dataset://acme/sales", attributes)
 
 
+@pytest.mark.covers("S2-013", "S2-015", "S2-017")
 @pytest.mark.parametrize(("operator", "operand", "value", "met"), MET)
 def test_each_operator_says_what_its_name_says(operator: str, operand: Any, value: Any, met: bool) -> None:
     effect = DENY

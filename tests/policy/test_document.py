@@ -78,7 +78,9 @@ def test_a_whole_file_is_read() -> None:
     rule = document.policy.rules[0]
     assert rule.effect is Effect.REQUIRE_APPROVAL
     assert rule.conditions == {"step.records": {"gt": 100}, "context.ticket": {"exists": False}}
-    assert document.approvals == {"two": {"required": 2, "approvers": ["role:owner", "user:carol"], "ttl_seconds": 600}}
+    assert document.approvals == {
+        "two": {"required": 2, "approvers": ["role:owner", "user:carol"], "ttl_seconds": 600, "scope": "step"}
+    }
     assert document.principals["bob"] == {"roles": ["owner"]}
     assert (document.actions, document.providers) == (("ledger:post",), ("netsuite",))
     assert document.tiers == ({"name": "ledger", "tier": 3, "actions": ["ledger:*"]},)
@@ -201,6 +203,7 @@ def test_every_part_of_the_document_is_in_the_digest(changed: str) -> None:
         (SMALL + "attributes: {resource.x: int}", 8, "attributes[resource.x]", "overlaps", "Rename"),
         (SMALL + "attributes: {context.x: strng}", 8, "attributes[context.x]", "not one of the words", "string"),
         (SMALL + "attributes: {parameters: int}", 8, "attributes.parameters", "every parameter", "parameters.region"),
+        (SMALL + "attributes: {any: int}", 8, "attributes.any", "joins conditions", "Rename"),
         (SMALL + "attributes: {a b: int}", 8, "attributes.a b", "not an attribute path", "dots"),
         (SMALL + "tiers: {}", 8, "tiers", "not a list", "[a, b]"),
         (SMALL + "tiers: [3]", 8, "tiers[0]", "not a mapping", "name: value"),
@@ -219,6 +222,38 @@ def test_a_file_that_cannot_be_used_is_refused_with_place_and_mend(
         assert error.message.startswith(f"policy.yaml:{line}: ")
 
 
+@pytest.mark.parametrize(
+    ("conditions", "field", "says", "mend"),
+    [
+        ("{any: [{step.teir: {gt: 1}}]}", "any[0][step.teir]", "unknown attribute", "'step.tier'"),
+        ("{not: {all: [{run.flow: {equal: a}}]}}", "not.all[0][run.flow].equal", "unknown operator", "'equals'"),
+        ("{any: {run.flow: {equals: a}}}", "any", "not a list of conditions", "- path"),
+        ("{all: []}", "all", "not a list of conditions", "- path"),
+        ("{any: [{}]}", "any[0]", "without a condition", "remove"),
+        ("{not: {}}", "not", "without a condition", "remove"),
+        ("{not: [{run.flow: {equals: a}}]}", "not", "not a mapping", "name: value"),
+        ("{any: [a]}", "any[0]", "not a mapping", "name: value"),
+        ("{not: {run.flow: {exists: false}}}", "not[run.flow].exists", "inside not cannot narrow", "narrow"),
+        ("{any: [{run.flow: {exists: true}}]}", "any[0][run.flow].exists", "cannot narrow", "narrow"),
+    ],
+)
+def test_a_mistake_in_a_group_is_found_where_it_stands(conditions: str, field: str, says: str, mend: str) -> None:
+    error = refused(small(conditions=conditions))
+    assert error.details["field"] == f"policy.rules[0].conditions.{field}"
+    assert error.details["line"] == 8
+    assert says in error.message
+    assert mend in error.mend
+
+
+def test_groups_are_not_nested_without_end() -> None:
+    conditions: dict[str, Any] = {"run.flow": {"equals": "a"}}
+    for _ in range(100):
+        conditions = {"not": conditions}
+    policy = PolicySet(name="p", rules=[PolicyRule(name="r", effect=Effect.DENY, conditions=conditions)])
+    with pytest.raises(PolicyError, match="nested deeper than 16 levels"):
+        PolicyDocument.build(policy)
+
+
 @pytest.mark.covers("S2-016")
 @pytest.mark.parametrize(
     ("condition", "field", "says", "mend"),
@@ -229,7 +264,8 @@ def test_a_file_that_cannot_be_used_is_refused_with_place_and_mend(
         ("parameters.: {equals: 2}", "[parameters.]", "unknown attribute", "attributes:"),
         ("context.tickte: {exists: false}", "[context.tickte]", "unknown attribute", "'context.ticket'"),
         ("step.tier: {gtt: 2}", "[step.tier].gtt", "unknown operator", "'gt'"),
-        ("step.tier: {matches: x}", "[step.tier].matches", "unknown operator", "Use one of"),
+        ("step.tier: {regex: x}", "[step.tier].regex", "unknown operator", "Use one of"),
+        ("step.tier: {matches: x}", "[step.tier].matches", "does not fit", "between"),
         ("step.tier: {glob: x}", "[step.tier].glob", "does not fit", "between"),
         ("subject.roles: {equals: x}", "[subject.roles].equals", "does not fit", "contains"),
         ("subject.name: {gt: 1}", "[subject.name].gt", "does not fit", "glob"),
@@ -248,6 +284,17 @@ def test_a_file_that_cannot_be_used_is_refused_with_place_and_mend(
         ("run.flow: {equals: null}", "[run.flow].equals", "the operand is not", "single value"),
         ("run.flow: {glob: ''}", "[run.flow].glob", "not a glob", "glob"),
         ("run.flow: {exists: yes}", "[run.flow].exists", "true or false", "true or false"),
+        ("run.flow: {matches: x}", "[run.flow].matches", "does not say where it begins", "docs/policy.md"),
+        ("run.flow: {matches: '^(a$'}", "[run.flow].matches", "character 4: '$'", "docs/policy.md"),
+        ("run.flow: {matches: [a]}", "[run.flow].matches", "not a regular expression", "INC"),
+        ("run.flow: {cidr: 10.0.0.1/8}", "[run.flow].cidr", "not a network", "10.0.0.0/8"),
+        ("run.flow: {cidr: []}", "[run.flow].cidr", "not a list", "10.0.0.0/8"),
+        ("run.flow: {cidr: [7]}", "[run.flow].cidr", "not a network", "as text"),
+        ("run.flow: {before: 2027-01-01}", "[run.flow].before", "does not fit", "glob"),
+        ("run.time: {before: soon}", "[run.time].before", "not a time", "offset"),
+        ("run.time: {after: '2027-01-01T10:00:00'}", "[run.time].after", "not a time", "offset"),
+        ("run.time: {after: 2027-02-29}", "[run.time].after", "not a time", "offset"),
+        ("run.time: {gt: 5}", "[run.time].gt", "does not fit", "before"),
         ("run.flow: {}", "[run.flow]", "without an operator", "Write one"),
         ("run.flow: production", "[run.flow]", "not a mapping", "name: value"),
     ],
@@ -275,7 +322,8 @@ def test_every_rule_is_checked_even_one_that_is_off() -> None:
 def test_the_vocabulary_may_be_wider_than_what_ships() -> None:
     text = small(actions="['crm:merge']")
     refused(text)
-    load_policy(text, "policy.yaml", vocabulary=Vocabulary.default().extended(actions=["crm:merge"]))
+    wider = Vocabulary.default().extended(actions=["crm:merge"])
+    assert "crm:merge" in load_policy(text, "policy.yaml", vocabulary=wider).policy.rules[0].actions
 
 
 def test_a_declared_parameter_has_its_type() -> None:

@@ -27,6 +27,7 @@ def test_what_no_rule_matches_is_denied() -> None:
     assert decision.verdict is Verdict.REJECT
 
 
+@pytest.mark.covers("S2-004", "S2-006", "S2-008")
 @pytest.mark.parametrize("effect", [*Effect])
 def test_the_default_is_what_the_set_says(effect: Effect) -> None:
     decision = decide([], request(), default_effect=effect)
@@ -120,6 +121,7 @@ def test_subjects_select_by_role_user_team_and_tenant(selector: str) -> None:
     assert decide(rules, request()).rule == "default"
 
 
+@pytest.mark.covers("S2-020")
 def test_a_decision_carries_approval_rule_and_obligations() -> None:
     policy = PolicySet(
         name="p", rules=[rule("r", ASK, approval="two", obligations=["mask", "log"], description="Ask first.")]
@@ -170,6 +172,30 @@ def test_what_is_outside_the_footprint_never_changes_a_decision() -> None:
     plain = request(parameters={"region": "eu"})
     noisy = request(parameters={"region": "eu", "frame": object()}, step={"tier": float("nan")}, run={"flow": 1})
     assert decide(rules, plain) == decide(rules, noisy)
+
+
+@pytest.mark.parametrize(
+    ("tier", "mode", "told"),
+    [
+        (2, "enforce", (2, "enforce")),
+        (Tier.HIGH, "observe", (3, "observe")),
+        (None, None, (None, None)),
+        (True, "shadow", (None, None)),
+        (7, ["enforce"], (None, None)),
+    ],
+)
+def test_a_decision_says_tier_and_mode_where_the_request_does(tier: Any, mode: Any, told: tuple[Any, Any]) -> None:
+    standing = engine(rule("r", ALLOW, actions=["data:read"]))
+    for action in ("data:read", "data:drop"):
+        decision = standing.decide(request(action, step={"tier": tier}, run={"mode": mode}))
+        assert (decision.tier, decision.mode) == told
+        assert type(decision.tier) in {int, type(None)}
+
+
+def test_a_decision_is_built_once() -> None:
+    standing = engine(rule("r", ALLOW), rule("s", DENY, mode="shadow", priority=1))
+    asked = request(step={"tier": 1}, run={"mode": "enforce"})
+    assert standing.decide(asked) is standing.decide(asked)
 
 
 class _Hostile(dict[str, Any]):
@@ -232,7 +258,7 @@ def _naive_match(one: PolicyRule, asked: PolicyRequest) -> bool | None:
         return False
     answers = [
         _naive_condition(one.effect, operator, operand, asked.attributes["parameters"].get(path.split(".")[1]))
-        for path, tests in one.conditions.items()
+        for path, tests in one.model_dump()["conditions"].items()
         for operator, operand in tests.items()
     ]
     return False if False in answers else None if None in answers else True

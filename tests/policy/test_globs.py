@@ -82,17 +82,49 @@ def test_resources_are_normalised_as_the_table_says(before: str, after: str) -> 
 
 @pytest.mark.parametrize(
     "spelling",
-    ["https://H.com./x", "https://h.com:443/x", "https://h.com.:443/x", "HTTPS://h.com:443./x", "https://h.com/./x"],
+    [
+        *(
+            "https://H.com./x",
+            "https://h.com:443/x",
+            "https://h.com.:443/x",
+            "HTTPS://h.com:443./x",
+            "https://h.com/./x",
+        ),
+        *(
+            "https://h.com:/x",
+            "https://h.com:0443/x",
+            "https://u@h.com/x",
+            "https://u:p@h.com:443/x",
+            "https://@h.com/x",
+        ),
+        *("https://a@b@h.com/x", "https://h.com?x=1", "https://h.com#x", "https://h.com:{?}/x", "https://h.com:4{?}/x"),
+        *("https://{?}:{?}@h.com/x", "https://{?}@h.com/x", "https://h.com?x={?}"),
+        *("https://h.com\\@good.com/x", "https://h\t.com/x", "https://h.com\n/x", "https://h.com /x"),
+    ],
 )
 def test_another_spelling_of_a_host_does_not_get_round_a_deny(spelling: str) -> None:
-    for pattern in ("https://h.com/*", "https://H.com:443/*"):
+    for pattern in ("https://h.com/*", "https://H.com:443/*", "https://?.com:443/*", "https://[h].com:0443/*"):
         assert (
             decide([rule("no", DENY, resources=[pattern])], request(resource=spelling), default_effect=ALLOW).effect
             is DENY
         )
 
 
-@given(st.text(alphabet="ah.:43@ü", max_size=12))
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://good.com@h.com/x",
+        "https://good.com:443@h.com/x",
+        "https://{?}@good.com/x",
+        "https://good.com\\@h.com/x",
+    ],
+)
+def test_what_stands_before_a_host_does_not_make_it_an_allowed_one(spelling: str) -> None:
+    allowed = rule("good", ALLOW, resources=["https://good.com/*", "https://good.com:*"])
+    assert decide([allowed], request(resource=spelling)).effect is DENY
+
+
+@given(st.text(alphabet="ah.:0443@ü\0", max_size=12))
 def test_a_host_is_normal_after_one_time(host: str) -> None:
     normal = normal_resource(f"https://{host}/x")
     assert normal_resource(normal) == normal

@@ -13,9 +13,12 @@ import pytest
 from govflow.approval.models import ApprovalRequest, RequestState, VoteDecision
 from govflow.approval.rules import VoteOutcome, judge_vote
 from govflow.audit.verify import Outcome
-from govflow.errors import AlreadyVoted, RequestClosed, RequestError, SelfApproval, VoteRefused
+from govflow.errors import AlreadyVoted, RequestClosed, RequestError, RequestUnreadable, SelfApproval, VoteRefused
 from govflow.store import Store
+from tests.store.seen_raw import Raw
 from tests.store.things import NOW, a_binding, a_draft, a_request, digest, forked, opened, reaped
+
+pytestmark = pytest.mark.once
 
 CONSUMED = a_draft("ir.approval_consumed")
 
@@ -116,7 +119,7 @@ def test_a_denial_ends_it(store: Store) -> None:
     assert events(store)[-3:] == ["approval.vote", "approval.denied", "approval.vote_refused"]
 
 
-def test_a_reason_can_be_erased_and_the_log_stays_verified(store: Store, raw: object) -> None:
+def test_a_reason_can_be_erased_and_the_log_stays_verified(store: Store, raw: Raw) -> None:
     put(store)
     say(store, "bob", reason="Mrs Miller asked for it")
     body = json.loads(store.tail("acme", 1, event="approval.vote")[0].body)
@@ -295,3 +298,15 @@ def test_approving_expiring_and_revoking_race_and_one_wins(store: Store, turn: i
     }
     assert ends == {told[state]}, "the log says which one won"
     assert store.verify("acme").outcome is Outcome.VERIFIED
+
+
+def test_a_request_that_cannot_be_read_keeps_no_other_from_its_end(store: Store, raw: Raw) -> None:
+    put(store)
+    put(store, a_request("req-2", binding=a_binding(step_id="another#1")))
+    raw.execute("UPDATE approval_request SET document = ? WHERE request_id = ?", ("{}", "req-1"))
+    late = NOW + timedelta(hours=2)
+    assert [one.request_id for one in store.approvals.expire_due(late)] == ["req-2"]
+    assert store.approvals.get("req-2").state is RequestState.EXPIRED
+    with pytest.raises(RequestUnreadable, match="'req-1' cannot be read"):
+        store.approvals.get("req-1")
+    assert store.approvals.expire_due(late) == []

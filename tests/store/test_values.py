@@ -36,13 +36,33 @@ def test_an_erased_value_is_gone_and_the_log_is_what_it_was(store: Store, tmp_pa
     ack = store.append(a_draft(values={"mail": "miller@example.org"}), durable=True)
     before = store.head("acme")
     erasure = a_draft("value.erased", subject="olga", payload={"writer": ack.writer, "writer_seq": ack.writer_seq})
-    assert store.values.erase(ack.writer, ack.writer_seq, erasure) == 1
-    assert store.values.erase(ack.writer, ack.writer_seq, erasure) == 0
+    found = store.values.of("acme")
+    assert [(one.seq, one.writer_seq, one.names) for one in found] == [(0, ack.writer_seq, ("mail",))]
+    assert store.values.erase(found, erasure) == 1
+    assert store.values.erase(found, erasure) == 0
+    assert store.values.of("acme") == []
     assert store.values.get(ack.writer, ack.writer_seq) == {}
     first, second = store.entries("acme")
     assert (first.hash, second.prev) == (before.hash, before.hash)
     assert json.loads(second.body)["event"] == "value.erased"
     assert store.verify("acme").outcome is Outcome.VERIFIED
+
+
+def test_the_values_of_a_part_of_the_log_are_read_together(store: Store) -> None:
+    acks = [store.append(a_draft(values={"n": number}), durable=True) for number in range(5)]
+    store.append(a_draft(tenant="umbrella", values={"n": 9}), durable=True)
+    assert store.values.between("acme", 1, 3) == {
+        (a.writer, a.writer_seq): {"n": n + 1} for n, a in enumerate(acks[1:4])
+    }
+    store.values.erase(store.values.of("acme", seq=2), a_draft("value.erased"))
+    assert [values["n"] for values in store.values.between("acme", 1, 3).values()] == [1, 3]
+
+
+def test_entries_of_some_events_come_in_their_order(store: Store) -> None:
+    for event in ("step.intent", "step.outcome", "run.opened", "step.intent"):
+        store.append(a_draft(event), durable=False)
+    store.append(a_draft("step.intent", tenant="umbrella"), durable=False)
+    assert [entry.seq for entry in store.entries_of("acme", ("step.intent", "run.opened"))] == [0, 2, 3]
 
 
 def test_a_value_without_canonical_form_is_refused_by_name(store: Store) -> None:

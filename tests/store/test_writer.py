@@ -7,22 +7,35 @@ import json
 import os
 import random
 import signal
-import sqlite3
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from mmap import mmap
 from pathlib import Path
 
 import pytest
 
+from govflow.audit.body import make_body
+from govflow.audit.template import Template
 from govflow.audit.verify import Outcome
 from govflow.errors import StoreError
 from govflow.store import Store
-from govflow.store.engine import Database
-from govflow.store.spool import make_line, read_lines
+from govflow.store import writer as writer_module
+from govflow.store.engine import Rows
+from govflow.store.lines import make_line, read_lines, sparse_line
+from govflow.store.location import open_database, spool_folder
+from govflow.store.spool import Spool
+from govflow.store.times import micros
 from govflow.store.writer import Writer
+from tests.store.seen_raw import Raw
 from tests.store.things import NOW, a_draft, eventually, forked, reaped
+
+pytestmark = pytest.mark.once
 
 KILLED = -signal.SIGKILL
 
@@ -62,7 +75,52 @@ def test_records_acknowledged_before_a_kill_are_in_the_log(url: str, tmp_path: P
             assert mine == sorted(mine), "one writer's records keep their order"
         verdict = store.verify("acme")
         assert (verdict.outcome, verdict.records) == (Outcome.VERIFIED, len(logged))
-    assert list((tmp_path / "govflow.db.spool").iterdir()) == [], "spools of the dead are taken away"
+    assert list(spool_folder(url).iterdir()) == [], "spools of the dead are taken away"
+
+
+@pytest.mark.covers("S2-094")
+def test_a_kill_at_any_instant_of_storing_loses_nothing(url: str, tmp_path: Path) -> None:
+    """Writers that do nothing but store, while their spools grow and are emptied, each killed at a random time."""
+    dice = random.Random(11)
+    for who in range(10):
+        told = tmp_path / f"told-{who}"
+        told.write_bytes(bytes(8))
+
+        def work(who: int = who, told: Path = told) -> None:
+            store = Store.open(url)
+            store._writer._interval = 0.002 if who % 2 else 60.0
+            with told.open("r+b") as file, mmap(file.fileno(), 8) as acknowledged:
+                for n in range(10**9):
+                    payload = {"who": who, "n": n, "long": "x" * (n * 37 % 3_000)}
+                    store.append(a_draft(tenant=f"t{who}", payload=payload), durable=False)
+                    acknowledged[:] = struct.pack("<q", n + 1)
+
+        child = forked(work)
+        assert eventually(lambda told=told: told.read_bytes() != bytes(8))  # type: ignore[misc]  # bound now
+        time.sleep(dice.random() / 12)
+        os.kill(child, signal.SIGKILL)
+        assert reaped(child) == [KILLED]
+        with Store.open(url) as store:
+            mine = [n for _, n in numbers(store, f"t{who}")]
+            [acknowledged] = struct.unpack("<q", told.read_bytes())
+            assert mine == list(range(len(mine))), "in order, once, without a gap"
+            assert len(mine) in {acknowledged, acknowledged + 1}, "the kill may have come before the word"
+            assert store.verify(f"t{who}").outcome is Outcome.VERIFIED
+    assert list(spool_folder(url).iterdir()) == [], "nothing was taken for damaged"
+
+
+def test_what_an_interrupted_append_left_is_wiped(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "mine")
+    first, second = make_line(b'{"a":1}', ()), make_line(b'{"b":2}', ())
+    spool.append(first)
+    spool._map[len(first) : len(first) + 40] = b"y" * 39 + b"\n"
+    spool._touched = len(first) + 40  # the signal came before the line was counted
+    spool.append(second)
+    assert spool.path.read_bytes().rstrip(b"\0") == first + second
+    spool.empty()
+    spool.append(second)
+    assert spool.path.read_bytes().rstrip(b"\0") == second
+    spool.close(remove=True)
 
 
 def test_a_kill_before_the_flusher_came_loses_nothing(url: str) -> None:
@@ -80,6 +138,81 @@ def test_a_kill_before_the_flusher_came_loses_nothing(url: str) -> None:
         assert store.values.get(body["writer"], body["writer_seq"])["name"].value == "Miller 49"
 
 
+def a_template(tenant: str = "acme", **payload: object) -> Template:
+    return Template(a_draft("step.intent", tenant, payload=payload))
+
+
+def filled(store: Store, tenant: str = "acme") -> list[str]:
+    return [json.loads(entry.body)["payload"]["task_run_id"] for entry in store.entries(tenant)]
+
+
+@pytest.mark.covers("S2-094")
+def test_filled_templates_survive_a_kill_at_any_instant(url: str, tmp_path: Path) -> None:
+    """The short lines of a spool that is emptied all the time, among long ones, with a form that is told anew."""
+    dice = random.Random(13)
+    for who in range(10):
+        told = tmp_path / f"told-{who}"
+        told.write_bytes(bytes(8))
+
+        def work(who: int = who, told: Path = told) -> None:
+            store = Store.open(url)
+            store._writer._interval = 0.002 if who % 2 else 60.0
+            forms = [a_template(f"tenant-{who}", form=form) for form in range(3)]
+            with told.open("r+b") as file, mmap(file.fileno(), 8) as acknowledged:
+                for n in range(10**9):
+                    if n % 5:
+                        store.fill(forms[n % 3], 1, f"run-{n}")
+                    else:
+                        store.append(
+                            a_draft(tenant=f"tenant-{who}", payload={"task_run_id": f"run-{n}"}), durable=False
+                        )
+                    acknowledged[:] = struct.pack("<q", n + 1)
+
+        child = forked(work)
+        assert eventually(lambda told=told: told.read_bytes() != bytes(8))  # type: ignore[misc]  # bound now
+        time.sleep(dice.random() / 12)
+        os.kill(child, signal.SIGKILL)
+        assert reaped(child) == [KILLED]
+        with Store.open(url) as store:
+            mine = filled(store, f"tenant-{who}")
+            [acknowledged] = struct.unpack("<q", told.read_bytes())
+            assert mine == [f"run-{n}" for n in range(len(mine))], "in order, once, without a gap"
+            assert len(mine) in {acknowledged, acknowledged + 1}, "the kill may have come before the word"
+            assert store.verify(f"tenant-{who}").outcome is Outcome.VERIFIED
+    assert list(spool_folder(url).iterdir()) == [], "nothing was taken for damaged"
+
+
+def test_a_filled_template_is_the_record_that_would_have_been_written(url: str) -> None:
+    template = a_template(share="100 %", text="%b % %%")
+    with Store.open(url) as store:
+        store.fill(template, 7, "0d6d1b62-29d2-4ac5-a7e5-6f0d6f4a3d1c")
+        spooled = next(iter(read_lines(next(spools(url)).read_bytes()).records))
+        [entry] = store.entries("acme")
+    assert entry.body == spooled.body
+    body = json.loads(entry.body)
+    made = template.written(datetime.fromisoformat(body["at"]), 7, "0d6d1b62-29d2-4ac5-a7e5-6f0d6f4a3d1c")
+    assert entry.body == make_body(made, writer=body["writer"], writer_seq=0, commitments={})
+
+
+def test_a_spool_that_was_emptied_is_told_its_forms_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_KEEP", 0)
+    template = a_template()
+    with Store.open(url) as store:
+        for n in range(3):
+            store.fill(template, 1, f"run-{n}")
+            assert read_lines(next(spools(url)).read_bytes()).bad == 0
+            assert len(filled(store)) == n + 1
+
+
+def test_a_short_line_whose_form_is_missing_is_reported(url: str) -> None:
+    line = sparse_line(3, micros(NOW), 1, "run-1", "host.1.s1", 0)
+    assert read_lines(line) == ([], 1)
+
+
+def spools(url: str) -> Iterator[Path]:
+    return spool_folder(url).iterdir()
+
+
 def left_spool(url: str, tmp_path: Path, records: int) -> Path:
     """The spool of a process that died with this many records in it."""
 
@@ -91,7 +224,8 @@ def left_spool(url: str, tmp_path: Path, records: int) -> Path:
         os._exit(0)
 
     reaped(forked(work))
-    [path] = (tmp_path / "govflow.db.spool").iterdir()
+    [path] = spool_folder(url).iterdir()
+    path.write_bytes(path.read_bytes().rstrip(b"\0"))
     return path
 
 
@@ -137,13 +271,13 @@ def test_the_spool_of_a_living_process_is_drained_and_left_to_it(url: str, tmp_p
         assert numbers(reader) == [(0, 0)]
         mine.append(a_draft(payload={"who": 0, "n": 1}), durable=True)
         assert numbers(reader) == [(0, 0), (0, 1)]
-        assert len(list((tmp_path / "govflow.db.spool").iterdir())) == 1
+        assert len(list(spool_folder(url).iterdir())) == 1
 
 
 @pytest.mark.covers("S2-094")
-def test_a_full_backlog_slows_the_writer_down_and_drops_nothing(url: str) -> None:
-    database = Database(Path(url.removeprefix("sqlite:///")))
-    writer = Writer(database, database.path and database.path.with_name("spool"), backlog=10, interval=60.0)
+def test_a_full_backlog_slows_the_writer_down_and_drops_nothing(url: str, tmp_path: Path) -> None:
+    database = open_database(url)
+    writer = Writer(database, tmp_path / "spool", backlog=10, interval=60.0)
     for n in range(95):
         writer.append(a_draft(payload={"who": 0, "n": n}), durable=False)
         assert len(writer._pending) <= 10
@@ -153,9 +287,9 @@ def test_a_full_backlog_slows_the_writer_down_and_drops_nothing(url: str) -> Non
         assert numbers(store) == [(0, n) for n in range(95)]
 
 
-def test_a_full_backlog_before_a_broken_database_refuses(url: str, raw: sqlite3.Connection) -> None:
-    database = Database(Path(url.removeprefix("sqlite:///")))
-    folder = Path(url.removeprefix("sqlite:///")).with_name("govflow.db.spool")
+def test_a_full_backlog_before_a_broken_database_refuses(url: str, raw: Raw) -> None:
+    database = open_database(url)
+    folder = spool_folder(url)
     writer = Writer(database, folder, backlog=10, interval=60.0)
     raw.execute("ALTER TABLE audit_head RENAME TO elsewhere")
     for n in range(10):
@@ -171,27 +305,31 @@ def test_a_full_backlog_before_a_broken_database_refuses(url: str, raw: sqlite3.
 
 
 def test_a_full_disk_is_refused_and_leaves_no_half_line(url: str) -> None:
-    """A limit on the size of files stops a write half way, as a full disk does."""
+    """A limit on the size of files lets the spool grow no more, as a full disk does."""
     code = (
         "import resource, signal, sys\n"
         "from govflow.errors import StoreError\n"
         "from govflow.store import Store\n"
         "from tests.store.things import a_draft\n"
+        "def add(n): store.append(a_draft(payload={'who': 0, 'n': n, 'long': 'x' * 100_000}), durable=False)\n"
         "store = Store.open(sys.argv[1]); store._writer._interval = 60.0\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "store.append(a_draft(payload={'who': 0, 'n': 0}), durable=False)\n"
+        "add(0)\n"
         "size = store._writer._spool.path.stat().st_size\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))\n"
-        "try: store.append(a_draft(payload={'who': 0, 'n': 1}), durable=False)\n"
-        "except StoreError as refused: print('refused', refused.mend)\n"
+        "n = 1\n"
+        "try:\n"
+        "    while n < 1000: add(n); n += 1\n"
+        "except StoreError as refused: print(n, refused.mend)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
-        "store.append(a_draft(payload={'who': 0, 'n': 2}), durable=False)\n"
-        "import os; os._exit(0)\n"
+        "add(1000)\n"
+        "import os; sys.stdout.flush(); os._exit(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
     assert "Free space" in done.stdout
+    refused = int(done.stdout.split()[0])
     with Store.open(url) as store:
-        assert numbers(store) == [(0, 0), (0, 2)]
+        assert numbers(store) == [(0, n) for n in (*range(refused), 1000)]
         assert store.verify("acme").outcome is Outcome.VERIFIED
 
 
@@ -243,11 +381,11 @@ def test_a_commit_that_fails_leaves_no_gap_and_no_twin(
     store.append(a_draft(payload={"who": 0, "n": 0}), durable=True)
     execute = store._db.execute
 
-    def failing(statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+    def failing(statement: str, parameters: tuple[object, ...] = ()) -> Rows:
         if statement == "COMMIT":
             if worked:
                 execute(statement)
-            raise sqlite3.OperationalError("disk I/O error")
+            raise store._db.failures[-1]("disk I/O error")
         return execute(statement, parameters)
 
     monkeypatch.setattr(store._db, "execute", failing)
@@ -279,7 +417,7 @@ def test_a_forked_child_does_not_keep_the_spool_of_its_dead_parent_alive(url: st
         store = Store.open(url)
         store._writer._interval = 60.0
         store.append(a_draft(payload={"who": 0, "n": 0}), durable=False)
-        child = forked(lambda: time.sleep(30))
+        child = forked(lambda: time.sleep(600))
         pid.write_text(str(child))
         os._exit(0)
 
@@ -287,21 +425,22 @@ def test_a_forked_child_does_not_keep_the_spool_of_its_dead_parent_alive(url: st
     try:
         with Store.open(url) as store:
             assert numbers(store) == [(0, 0)]
-        assert list((tmp_path / "govflow.db.spool").iterdir()) == []
+        assert list(spool_folder(url).iterdir()) == []
     finally:
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_writers_queue_for_the_lock_file(store: Store, url: str) -> None:
-    store.append(a_draft(), durable=True)
-    with open(url.removeprefix("sqlite:///") + ".lock", "rb") as file:
+def test_writers_queue_for_the_lock_file(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store, ExitStack() as held:
+        store.append(a_draft(), durable=True)
+        file = held.enter_context(open(sqlite_url.removeprefix("sqlite:///") + ".lock", "rb"))
         fcntl.flock(file, fcntl.LOCK_EX)
         writing = threading.Thread(target=lambda: store.append(a_draft(), durable=True))
         writing.start()
         writing.join(0.1)
         assert writing.is_alive()
         fcntl.flock(file, fcntl.LOCK_UN)
-        writing.join(5)
+        writing.join(240)
         assert not writing.is_alive()
 
 
@@ -312,4 +451,4 @@ def test_a_line_survives_the_spool_unchanged() -> None:
         b'"subject":"s","tenant":"t","writer":"w","writer_seq":3}'
     )
     [record], bad = read_lines(make_line(body, values))
-    assert (record.body, record.values, record.at, record.writer_seq, bad) == (body, values, NOW, 3, 0)
+    assert (record.body, record.values, record.at, record.writer_seq, bad) == (body, values, micros(NOW), 3, 0)

@@ -88,7 +88,7 @@ def reaped(*children: int) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 240.0) -> bool:
     """Whether ``holds`` becomes true in that time."""
     deadline = time.monotonic() + seconds
     while not holds():
