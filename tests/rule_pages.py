@@ -13,10 +13,11 @@ from govflow.services.rule_pages import rule_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "rules"
 
-INDEX = """# Rules of `govflow check`
+INDEX = """# Rules of `govflow check`, `govflow deployments audit`, `govflow reconcile` and `govflow policy lint`
 
 Ids are stable. Errors make the check fail; warnings and notes do not. `govflow explain GF102` shows a page in the
-terminal.
+terminal. GF5xx are about deployments and come from the audit, GF6xx about runs and come from reconciling, GF7xx about
+policies and come from `govflow policy lint`, where warnings fail too.
 
 """
 

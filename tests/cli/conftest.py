@@ -113,7 +113,7 @@ def spawn(*words: str, cwd: Path, **environment: str) -> Result:
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=240,
     )
     return Result(done.returncode, done.stdout, done.stderr)
 

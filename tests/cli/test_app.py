@@ -70,7 +70,7 @@ def test_help_ends_where_a_terminal_has_no_columns(repo: Path, words: list[str],
     """A process of its own, with an end: the library behind the help would go on for ever."""
     command = [sys.executable, "-m", "govflow.cli", *words]
     env = {**ENV, "COLUMNS": columns}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=repo, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=repo, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage" in done.stdout
 
@@ -221,13 +221,13 @@ def test_colours_only_on_a_terminal_and_never_with_no_color(
     assert (b"\x1b" in shown) is coloured
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(600)
 def test_an_interrupt_is_neither_success_nor_finding(repo: Path, tmp_path: Path) -> None:
     """A git that never answers is waited for; it tells through a pipe that it was started."""
     os.mkfifo(started := tmp_path / "started")
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()
-    slow.write_text(f"#!/bin/sh\n: > '{started}'\nexec sleep 60\n")
+    slow.write_text(f"#!/bin/sh\n: > '{started}'\nexec sleep 600\n")
     slow.chmod(0o755)
     command = [sys.executable, "-m", "govflow.cli", "diff", "HEAD~1..", "flows"]
     path = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
@@ -242,7 +242,7 @@ def test_an_interrupt_is_neither_success_nor_finding(repo: Path, tmp_path: Path)
     ) as process:
         started.read_bytes()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err.splitlines()[-1]) == (130, "", "interrupted")
 
 

@@ -81,6 +81,10 @@ def test_a_second_person_approves_once(run: Run) -> None:
         "decision": "approve",
         "reason": "counted",
         "at": "",
+        "kind": "vote",
+        "selectors": ["role:owner", "user:bob"],
+        "through": [],
+        "through_selectors": [],
     }
     again = run("approvals", "approve", "req-1", "--as", "bob")
     assert (again.code, again.out) == (1, "")

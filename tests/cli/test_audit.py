@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -104,6 +105,14 @@ def test_a_file_that_is_no_database_is_named(run: Run, repo: Path) -> None:
     result = run("audit", "verify", "policy.yaml")
     assert result.code == 2
     assert "policy.yaml is not a governance database" in result.err
+
+
+@pytest.mark.parametrize("words", [("audit", "verify", "pipe"), ("policy", "replay", "pipe")])
+def test_what_is_no_file_is_not_waited_for(run: Run, repo: Path, words: tuple[str, ...]) -> None:
+    os.mkfifo(repo / "pipe")
+    result = run(*words)
+    assert result.code == 2
+    assert "pipe is no file, so there is no log to read" in result.err
 
 
 def test_a_moved_log_is_still_verified(run: Run, log: Path, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_nothing_of_a_repository_is_run_or_imported(trapped: Path, tmp_path: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stderr.splitlines()[-1])

@@ -335,7 +335,7 @@ def test_rules_are_links_on_a_terminal_alone(history: Path) -> None:
         check=False,
         cwd=history,
         env=env,
-        timeout=60,
+        timeout=240,
     )
     os.close(other)
     shown = drain(main).decode()

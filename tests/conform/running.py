@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from govflow.ir.execution import ExecutedGraph, RunState
 
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 120.0
 
 
 @contextmanager
@@ -40,12 +41,26 @@ def module_of(root: Path, file: str) -> Iterator[Any]:
 def run_flow(root: Path, file: str, flow: str) -> str:
     """Run a flow with its defaults; the id of its run. A flow that fails has a run too."""
     with module_of(root, file) as module:
-        found: Any = module
-        for part in flow.split("."):
-            found = getattr(found, part)
-        state = found(return_state=True)
-        if inspect.isawaitable(state):
-            state = asyncio.run(_awaited(state))
+        return run_named(module, flow)
+
+
+def run_named(module: Any, flow: str) -> str:
+    """The same for a flow of a module that is imported."""
+    found = module
+    for part in flow.split("."):
+        found = getattr(found, part)
+    return _run(found)
+
+
+def run_in_script(root: Path, file: str, flow: str) -> str:
+    """The same for a flow that a file defines only where it is started as a script."""
+    return _run(runpy.run_path(str(root / file), run_name="__main__")[flow])
+
+
+def _run(flow: Any) -> str:
+    state = flow(return_state=True)
+    if inspect.isawaitable(state):
+        state = asyncio.run(_awaited(state))
     return str(state.state_details.flow_run_id)
 
 
@@ -55,12 +70,25 @@ async def _awaited(state: Any) -> Any:
 
 def settled(run_id: str, read: Callable[[str], ExecutedGraph]) -> ExecutedGraph:
     """What the server recorded, when it has all of it: it writes task runs from events, a moment later."""
-    end = time.monotonic() + SETTLE_SECONDS
-    before: ExecutedGraph | None = None
-    while True:
-        graph = read(run_id)
-        open_calls = any(call.state is RunState.UNFINISHED for call in graph.calls)
-        if (graph == before and not open_calls and graph.state is not RunState.UNFINISHED) or time.monotonic() > end:
-            return graph
-        before = graph
-        time.sleep(0.25)
+    return all_settled([run_id], read)[run_id]
+
+
+def all_settled(
+    run_ids: Iterable[str], read: Callable[[str], ExecutedGraph], *, seconds: float = SETTLE_SECONDS
+) -> dict[str, ExecutedGraph]:
+    """The same for many runs, which settle while others are read."""
+    end = time.monotonic() + seconds
+    graphs: dict[str, ExecutedGraph] = {}
+    waiting = list(run_ids)
+    while waiting and time.monotonic() < end:
+        for run_id in tuple(waiting):
+            graph = read(run_id)
+            if graph == graphs.get(run_id) and _is_over(graph):
+                waiting.remove(run_id)
+            graphs[run_id] = graph
+        time.sleep(0.25 if waiting else 0)
+    return graphs
+
+
+def _is_over(graph: ExecutedGraph) -> bool:
+    return all(state is not RunState.UNFINISHED for state in (graph.state, *(call.state for call in graph.calls)))

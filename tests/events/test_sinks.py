@@ -32,10 +32,11 @@ class Broken:
 
 class Stuck:
     def __init__(self) -> None:
-        self.go = threading.Event()
+        self.began, self.go = threading.Event(), threading.Event()
 
     def send(self, envelope: Envelope) -> None:
-        self.go.wait(10)
+        self.began.set()
+        self.go.wait(240)
 
 
 def test_every_sink_gets_every_envelope_in_order() -> None:
@@ -43,7 +44,7 @@ def test_every_sink_gets_every_envelope_in_order() -> None:
     fan_out = FanOut([one, two])
     for n in range(100):
         fan_out.publish(an_envelope(n))
-    assert fan_out.flush()
+    assert fan_out.flush(240)
     assert one.envelopes == two.envelopes == [an_envelope(n) for n in range(100)]
     assert fan_out.lost == 0
 
@@ -56,7 +57,7 @@ def test_a_broken_bus_neither_stops_a_run_nor_its_records(caplog: pytest.LogCapt
         for n in range(5):
             draft = Draft("ir.validated_pass", "acme", datetime(2026, 3, 1, tzinfo=UTC), payload={"n": n})
             fan_out.publish(envelope_of(draft, store.append(draft, durable=True)))
-        assert fan_out.flush()
+        assert fan_out.flush(240)
         assert store.head("acme").size == 5
     assert len(working.envelopes) == 5
     assert fan_out.lost == 5
@@ -69,11 +70,12 @@ def test_a_stuck_sink_does_not_hold_up_a_run_or_the_other_sinks() -> None:
     fan_out = FanOut([stuck, working], capacity=4)
     for n in range(20):
         fan_out.publish(an_envelope(n))
+        assert stuck.began.wait(240)
         assert eventually(lambda n=n: len(working.envelopes) == n + 1)  # type: ignore[misc]  # bound now
     assert not fan_out.flush(0.01), "one is in the stuck sink's hands, four wait for it"
     assert fan_out.lost == 20 - 1 - 4
     stuck.go.set()
-    assert fan_out.flush()
+    assert fan_out.flush(240)
     assert fan_out.lost == 15
 
 
@@ -83,7 +85,7 @@ def test_without_sinks_nothing_happens() -> None:
     fan_out = FanOut()
     fan_out.publish(an_envelope())
     fan_out.publish(None)
-    assert fan_out.flush()
+    assert fan_out.flush(240)
     assert threading.active_count() == threads
 
 
@@ -92,7 +94,7 @@ def test_a_file_of_lines_is_for_this_user_only(tmp_path: Path) -> None:
     fan_out = FanOut([JsonlSink(path)])
     for n in range(3):
         fan_out.publish(an_envelope(n))
-    assert fan_out.flush()
+    assert fan_out.flush(240)
     lines = path.read_text().splitlines()
     assert [json.loads(line)["payload"]["n"] for line in lines] == [0, 1, 2]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -102,11 +104,11 @@ def test_publishing_works_after_a_fork(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     fan_out = FanOut([JsonlSink(path)])
     fan_out.publish(an_envelope(0))
-    assert fan_out.flush()
+    assert fan_out.flush(240)
 
     def child() -> None:
         fan_out.publish(an_envelope(1))
-        assert fan_out.flush()
+        assert fan_out.flush(240)
 
     assert reaped(forked(child)) == [0]
     assert len(path.read_text().splitlines()) == 2

@@ -14,7 +14,7 @@ from govflow.approval.models import ApprovalRequest, RequestState, VoteDecision
 from govflow.approval.rules import judge_vote
 from govflow.store import Store
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 400.0  # seconds; it only bounds what would never end
 
 
 class Background:
@@ -41,6 +41,10 @@ class Background:
         if self.error is not None:
             raise self.error
         return self.result
+
+    def end(self) -> None:
+        """Wait for the end of the flow, whatever it is."""
+        self._thread.join(PATIENCE)
 
     @property
     def running(self) -> bool:

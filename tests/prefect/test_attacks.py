@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from govflow.errors import ApprovalDenied, Denied, SettingsError, Unbound, Unplanned
+from govflow.approval.models import RequestState
+from govflow.errors import ApprovalDenied, Denied, Refused, SettingsError, Unbound, Unplanned
 from govflow.store import Store
 from tests.prefect.conftest import POLICY, Home
+from tests.prefect.one_text import same_everywhere
 from tests.prefect.people import Background, pending, vote
 
 HEAD = """
 import asyncio
+import importlib
+import sys
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +67,22 @@ def f():
     with pytest.raises(ApprovalDenied):
         run.join()
     assert module.RAN == [[1]]
+
+
+def test_parameters_that_change_while_people_decide_are_not_the_approved_ones(
+    home: Home, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = home.load(HEAD + "\n@flow\ndef f(rows):\n    return purge.submit(KEPT).result()\n\nKEPT = [1]\n")
+    run = Background(module.f, [])
+    (request,) = pending(store)
+    assert request.summary["parameters"] == {"rows": [1]}
+    module.KEPT.append(666)
+    vote(store, request, "bob")
+    with pytest.raises(Refused, match="changed while it waited") as caught:
+        run.join()
+    assert module.RAN == []
+    assert store.approvals.get(request.request_id).state is RequestState.VOIDED
+    same_everywhere(request.binding.run_id, caught.value, capsys)
 
 
 def test_the_function_of_a_task_in_a_plain_thread_is_stopped(home: Home, store: Store) -> None:
@@ -238,3 +261,62 @@ def test_a_flow_whose_settings_were_not_found_is_refused(home: Home, monkeypatch
     with pytest.raises(SettingsError, match=r"pyproject\.toml"):
         module.f()
     assert module.RAN == []
+
+
+LIBRARY = "LIMIT = 10\n\ndef clean(rows):\n    return [row for row in rows if row < LIMIT]\n"
+IMPORTING = {
+    "from": "from shelf.library import clean",
+    "module": "import shelf.library\n\ndef clean(rows):\n    return shelf.library.clean(rows)",
+    "aliased": "import shelf.library as lib\n\ndef clean(rows):\n    return lib.clean(rows)",
+    "submodule": "from shelf import library\n\ndef clean(rows):\n    return library.clean(rows)",
+}
+
+
+@pytest.fixture
+def elsewhere(home: Home, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a copy of the repository's package, which stands on the path before the repository does."""
+    folder = tmp_path_factory.mktemp("installed")
+    for place in (home.path, folder):
+        (place / "shelf").mkdir()
+        (place / "shelf" / "__init__.py").write_text("")
+        (place / "shelf" / "library.py").write_text(LIBRARY)
+        monkeypatch.syspath_prepend(place)
+    importlib.invalidate_caches()
+    yield folder / "shelf" / "library.py"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shelf"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("how", list(IMPORTING))
+@pytest.mark.parametrize("change", ["row < LIMIT", "LIMIT = 10"])
+def test_a_module_that_stands_before_the_planned_one_on_the_path_is_stopped(
+    home: Home, store: Store, elsewhere: Path, how: str, change: str
+) -> None:
+    elsewhere.write_text(LIBRARY.replace(change, {"row < LIMIT": "row < 666", "LIMIT = 10": "LIMIT = 99"}[change]))
+    module = home.load(
+        HEAD + IMPORTING[how] + "\n\n@task\ndef t():\n    RAN.append(clean([50]))\n\n@flow\ndef f():\n    t()\n"
+    )
+    with pytest.raises(Unbound, match="in memory is not"):
+        module.f()
+    assert module.RAN == []
+
+
+@pytest.mark.parametrize("how", list(IMPORTING))
+def test_a_copy_that_is_installed_and_says_the_same_runs(home: Home, store: Store, elsewhere: Path, how: str) -> None:
+    elsewhere.write_text("# a copy\n" + LIBRARY)
+    module = home.load(
+        HEAD + IMPORTING[how] + "\n\n@task\ndef t():\n    RAN.append(clean([5]))\n\n@flow\ndef f():\n    t()\n"
+    )
+    module.f()
+    assert module.RAN == [[5]]
+    assert sys.modules["shelf.library"].__file__ == str(elsewhere)
+
+
+def test_a_helper_of_a_module_in_a_package_is_compared_in_memory(home: Home, store: Store, elsewhere: Path) -> None:
+    source = IMPORTING["module"] + "\n\n@task\ndef t():\n    RAN.append(clean([5]))\n\n@flow\ndef f():\n    t()\n"
+    module = home.load(HEAD + source)
+    module.f()
+    module.shelf.library.clean = lambda rows: "evil"
+    with pytest.raises(Unbound):
+        module.f()
+    assert module.RAN == [[5]]

@@ -70,15 +70,16 @@ def _python(prefect_server: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+@pytest.mark.covers("D-13")
 def test_prefect_registers_the_type_from_the_module(prefect_server: str, client: SyncPrefectClient) -> None:
     said = _python(prefect_server, "-m", "prefect", "block", "register", "-m", "govflow.prefect.blocks")
-    assert "Successfully registered 1 block" in said
+    assert "Successfully registered 2 blocks" in said
     registered = client.read_block_type_by_slug("governance-store")
     assert registered.name == "Governance Store"
     assert str(registered.documentation_url).endswith("/docs/blocks.md")
@@ -86,6 +87,7 @@ def test_prefect_registers_the_type_from_the_module(prefect_server: str, client:
     assert registered.code_example and 'GovernanceStore.load("BLOCK_NAME")' in registered.code_example
 
 
+@pytest.mark.covers("D-13")
 def test_a_process_that_never_imported_govflow_finds_the_type_by_its_entry_point(
     prefect_server: str, home: Home, name: str
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_process_that_never_imported_govflow_finds_the_type_by_its_entry_point
     assert said.strip().endswith("acme")
 
 
+@pytest.mark.covers("D-13")
 def test_the_file_in_blocks_saves_what_the_settings_say(
     home: Home, client: SyncPrefectClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +127,7 @@ def test_the_database_url_is_a_secret_wherever_the_server_shows_it(client: SyncP
     assert PASSWORD in _load(name).database_url.get_secret_value()
 
 
+@pytest.mark.covers("D-13")
 def test_a_saved_document_can_be_edited_without_knowing_its_secret(
     home: Home, client: SyncPrefectClient, name: str
 ) -> None:

@@ -226,7 +226,7 @@ def test_an_event_bus_that_is_down_leaves_the_run_and_its_record_alone(home: Hom
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=400,
         )
     finally:
         proxy.close()

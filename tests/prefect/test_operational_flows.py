@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
@@ -23,14 +25,21 @@ from govflow.approval.models import ApprovalRequest, Binding, RequestState
 from govflow.approval.requests import open_request
 from govflow.approval.rules import rule_from
 from govflow.audit.record import Draft
+from govflow.audit.verify import Outcome
 from govflow.errors import Denied
 from govflow.ir.models import Tier
 from govflow.prefect import GovernedFlow
 from govflow.prefect.blocks import GovernanceStore
+from govflow.services.seal_log import held_checkpoint, verifier_keys
+from govflow.services.verify_audit import verify_log, worst
+from govflow.services.workspace import open_workspace
+from govflow.settings import load_settings
 from govflow.store import Store
 from tests.prefect.conftest import Home
+from tests.prefect.deployments import approve_file
 from tests.prefect.feed import feed
 from tests.prefect.people import until
+from tests.services.receiver import Receiver, http_receiver
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "ab" * 32
@@ -84,6 +93,15 @@ def test_every_declared_deployment_names_a_governed_flow_that_loads() -> None:
         assert declared["schedules"]
 
 
+@pytest.mark.covers("D-14")
+def test_every_declared_deployment_is_verified_and_guarded() -> None:
+    for declared in DECLARED:
+        (verify,) = (step["govflow.prefect.steps.verify"] for step in declared["build"])
+        assert verify["entrypoint"] == declared["entrypoint"]
+        assert declared["pull"][-1]["govflow.prefect.steps.guard"]["plan_hash"] == "{{ verify.plan_hash }}"
+        assert (declared["version"], declared["tags"]) == ("{{ verify.version }}", "{{ verify.tags }}")
+
+
 def test_requests_whose_time_is_over_are_closed_though_nothing_else_runs(home: Home, prefect_server: str) -> None:
     home.configure(mode="enforce")
     now = datetime.now(UTC)
@@ -123,6 +141,70 @@ def test_a_block_says_which_store_is_swept(home: Home) -> None:
         assert here.approvals.get(spared.request_id).state is RequestState.PENDING
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    with http_receiver() as receiver:
+        monkeypatch.setenv("GOVFLOW_NOTIFY", f"ops={receiver.url()}")
+        yield receiver
+
+
+def test_approvers_are_told_without_any_live_run_and_led_to_prefect(
+    home: Home, prefect_server: str, told: Receiver
+) -> None:
+    home.configure(mode="enforce")
+    with home.store() as store:
+        waits = _ask(store, datetime.now(UTC))
+    assert _load("notify-approvers")()["sent"] == 1
+    assert _load("notify-approvers")()["sent"] == 0
+    (message,) = told.arrived
+    page = f"{prefect_server.removesuffix('/api')}/runs/flow-run/{waits.binding.run_id}"
+    assert f"Read and answer it: {page}" in message["message"]
+
+
+def test_a_notification_block_of_the_server_sends(home: Home, told: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"told-{uuid4().hex[:8]}"
+    CustomWebhookNotificationBlock(
+        name="told",
+        url=f"http://127.0.0.1:{told.port}/hooks/s3cr3t",
+        method="POST",
+        json_data={"title": "{{subject}}", "message": "{{body}}"},
+    ).save(name)
+    monkeypatch.setenv("GOVFLOW_NOTIFY", f"ops=block:custom-webhook/{name} gone=block:custom-webhook/nowhere")
+    home.configure(mode="enforce")
+    with home.store() as store:
+        waits = _ask(store, datetime.now(UTC))
+    done = _load("notify-approvers")()
+    assert (done["sent"], done["failed"]) == (1, 1)
+    assert told.arrived[0]["title"] == "Approval needed: gone/purge#1, tier 3"
+    (failed,) = (body for body in home.events(waits.binding.run_id) if body["event"] == "notification.failed")
+    assert failed["payload"]["error"] == "Prefect's server has no block 'custom-webhook/nowhere'."
+
+
+def test_the_log_is_sealed_and_an_auditor_holds_it_to_the_note(home: Home) -> None:
+    home.configure(mode="enforce")
+    first = _load("seal-checkpoints")()
+    second = _load("seal-checkpoints")()
+    assert 0 < first["size"] < second["size"]  # the first run's own end is under the second
+    with closing(open_workspace(load_settings())) as workspace:
+        assert [one.note for one in workspace.store.seals.last("default")] == [second["note"], first["note"]]
+        keys = verifier_keys(workspace)
+    held = held_checkpoint(first["note"], keys)
+    assert held.size == first["size"]
+    assert worst(verify_log(load_settings(), held=held)) is Outcome.VERIFIED
+
+
+def test_a_block_says_which_log_is_sealed(home: Home) -> None:
+    home.configure(mode="enforce")
+    other = f"sqlite:///{home.path / 'sealed.db'}"
+    name = f"seal-{uuid4().hex[:8]}"
+    GovernanceStore(database_url=SecretStr(other)).save(name)
+    sealed = _load("seal-checkpoints")(block=name)
+    with home.store() as here, Store.open(other) as there:
+        assert here.seals.newest("default") is None
+        newest = there.seals.newest("default")
+        assert newest is not None and newest.note == sealed["note"]
+
+
 FLOWS_ONLY = """\
 version: 1
 policy:
@@ -150,7 +232,7 @@ def _prefect(home: Home, prefect_server: str, *arguments: str) -> str:
         "GOVFLOW_MODE": "enforce",
     }
     command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -159,6 +241,9 @@ def _prefect(home: Home, prefect_server: str, *arguments: str) -> str:
 def deployed(home: Home, prefect_server: str, client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
     """`prefect deploy --all`, on a server that has the work pool."""
     client.create_work_pool(WorkPoolCreate(name="govflow", type="process"), overwrite=True)
+    home.configure(mode="enforce")
+    for declared in DECLARED:
+        approve_file(ROOT / declared["entrypoint"].partition(":")[0])
     _prefect(home, prefect_server, "deploy", "--all")
     deployment = client.read_deployment_by_name("expire-approvals/expire-approvals")
     yield deployment
@@ -170,6 +255,8 @@ def test_prefect_deploys_what_the_file_declares_and_a_worker_runs_it(
 ) -> None:
     assert deployed.entrypoint == "flows/expire_approvals.py:expire"
     assert deployed.work_pool_name == "govflow"
+    assert deployed.version is not None and deployed.version.startswith("plan-")
+    assert f"govflow:{deployed.version}" in deployed.tags
     (scheduled,) = deployed.schedules
     assert scheduled.active
     assert scheduled.schedule.interval == timedelta(seconds=60)  # type: ignore[union-attr] # the file says: interval

@@ -54,7 +54,7 @@ def workspace(**settings: Any) -> Workspace:
 
 def assessed(a_plan: Plan, **settings: Any) -> Assessment:
     opened = workspace(**settings)
-    return assess(a_plan, opened.ground, opened.requester())
+    return assess(a_plan, opened.ground, opened.requester(), opened.opened_at)
 
 
 def request(**changes: Any) -> ApprovalRequest:

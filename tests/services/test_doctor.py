@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from govflow.audit.record import Draft
+from govflow.bundles import to_public_text
 from govflow.services.doctor import (
     SUPPORTED,
     Finding,
@@ -20,11 +21,14 @@ from govflow.services.doctor import (
     check_engine,
     check_policy,
     check_python,
+    check_signature,
     check_spool,
     filesystem,
     sqlite_path,
 )
+from govflow.services.manage_people import add_principal
 from govflow.settings import Settings
+from tests.bundles.signed import CAROL, a_bundle
 from tests.services.material import NOON, workspace
 
 
@@ -45,17 +49,23 @@ def test_an_old_python_fails() -> None:
 @pytest.mark.parametrize("prefect", ["3.8.8", "3.8.12", "3.9.1"])
 @pytest.mark.parametrize("fastapi", ["0.139.0", "0.150.3"])
 def test_a_pair_that_starts_together_is_healthy(prefect: str, fastapi: str) -> None:
-    found = list(check_engine(versions(prefect=prefect, fastapi=fastapi)))
+    found = list(check_engine(versions(prefect=prefect, fastapi=fastapi, sqlalchemy="2.0.44")))
     assert {finding.health for finding in found} == {Health.OK}
 
 
 @pytest.mark.parametrize("fastapi", ["0.151.0", "0.155.1", "1.0"])
 def test_a_fastapi_that_the_server_cannot_start_with_fails(fastapi: str) -> None:
     """What a plain install of Prefect gives today."""
-    found = list(check_engine(versions(prefect="3.8.8", fastapi=fastapi)))
-    assert health(found) == {"prefect": Health.OK, "fastapi": Health.FAIL}
+    found = list(check_engine(versions(prefect="3.8.8", fastapi=fastapi, sqlalchemy="2.0.44")))
+    assert health(found) == {"prefect": Health.OK, "fastapi": Health.FAIL, "sqlalchemy": Health.OK}
     assert "cannot start with it" in found[1].what
     assert "'fastapi>=0.139,<0.151'" in found[1].mend
+
+
+def test_an_sqlalchemy_with_which_no_schedule_runs_is_warned_of() -> None:
+    found = list(check_engine(versions(prefect="3.8.8", fastapi="0.150", sqlalchemy="2.1.9")))
+    assert health(found) == {"prefect": Health.OK, "fastapi": Health.OK, "sqlalchemy": Health.WARN}
+    assert "schedules no run" in found[2].what and "'sqlalchemy>=2.0,<2.1'" in found[2].mend
 
 
 @pytest.mark.parametrize("prefect", ["2.20.1", "3.8.7", "3.10.0", "4.0"])
@@ -150,3 +160,42 @@ def test_a_direct_spool_needs_no_folder() -> None:
 )
 def test_the_file_of_a_url(url: str, path: Path | None) -> None:
     assert sqlite_path(url) == path
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "says"),
+    [(None, Health.OK, "carol"), (timedelta(days=30), Health.OK, "nothing runs"), (timedelta(days=3), Health.WARN, "")],
+)
+def test_who_signed_the_policy_and_until_when_is_told(
+    tmp_path: Path, left: timedelta | None, state: Health, says: str
+) -> None:
+    now = datetime.now(UTC)
+    (tmp_path / "keys.json").write_text(to_public_text([CAROL.public]))
+    (tmp_path / "p.bundle.json").write_text(a_bundle(expires_at=None if left is None else now + left))
+    settings = Settings(policy=tmp_path / "p.bundle.json", policy_keys=tmp_path / "keys.json")
+    opened, _ = check_policy(settings)
+    assert opened is not None
+    (found,) = check_signature(opened, now)
+    assert (found.name, found.health) == ("signature", state)
+    assert says in found.what
+    assert bool(found.mend) is (state is Health.WARN)
+
+
+def test_a_policy_that_need_not_be_signed_has_no_signature_to_look_at() -> None:
+    opened, _ = check_policy(Settings(mode="enforce"))
+    assert opened is not None
+    assert check_signature(opened, datetime.now(UTC)) == []
+
+
+def test_an_approval_rule_that_nobody_can_meet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(
+        "version: 1\npolicy: {name: p}\nprincipals: {bob: {roles: [owner]}}\n"
+        'approvals: {pair: {required: 2, approvers: ["role:owner"]}}\n'
+    )
+    settings = Settings(policy=tmp_path / "policy.yaml", database_url=f"sqlite:///{tmp_path}/gov.db")
+    at = workspace(policy=settings.policy, database_url=settings.database_url)
+    assert at.store is not None
+    [found] = [one for one in check_database(settings, at, NOON) if one.name == "approvers"]
+    assert (found.health, "'pair' needs 2" in found.what) == (Health.WARN, True)
+    add_principal(at, "dora", "root", NOON, roles=["owner"])
+    assert not [one for one in check_database(settings, at, NOON) if one.name == "approvers"]

@@ -60,7 +60,7 @@ def test_sarif_passes_the_multitool_without_an_error_or_a_warning(tmp_path: Path
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=600,
         env={**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"},
     )
     assert f"{len(names)} files scanned" in done.stdout, done.stdout + done.stderr

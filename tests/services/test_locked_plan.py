@@ -45,7 +45,7 @@ def test_no_lock_says_nothing(tmp_path: Path) -> None:
     assert locked_plan(Settings(lock=tmp_path / "govflow.lock"), plan_key(plan())) is None
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(240)
 def test_a_pipe_for_a_lock_holds_no_run(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "govflow.lock")
     assert locked_plan(Settings(lock=tmp_path / "govflow.lock"), plan_key(plan())) is None

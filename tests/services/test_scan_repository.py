@@ -227,7 +227,7 @@ def with_steps(tmp_path: Path, *steps: Step) -> Scan:
 def test_what_a_step_does_answers_questions(action: str, provider: str, answers: list[str]) -> None:
     opened = workspace(environment="production")
     one = doing(effect(action, provider=provider))
-    judged = judge(one, plan(), opened.ground, opened.requester())
+    judged = judge(one, plan(), opened.ground, opened.requester(), opened.opened_at)
     (deed,) = deeds_of(one, judged, opened.ground.tiers, "production")
     assert list(deed.answers) == answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from govflow.services.suggest_policy import glob_for, suggest_policy
 from govflow.tiers import TierRules
 from tests.services.test_scan_repository import doing, effect, with_steps
 
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
 
 def ground(text: str, environment: str = "production") -> Ground:
     return Ground(Engine(load_policy(text, "policy.yaml")), TierRules.default(), "default", environment, "enforce")
@@ -28,7 +31,7 @@ def ground(text: str, environment: str = "production") -> Ground:
 def verdicts(scan: Scan, text: str, environment: str = "production") -> dict[str, tuple[str, str]]:
     found = {}
     for flow in scan.flows:
-        judged = assess(flow.plan, ground(text, environment), Principal(name="alice"))
+        judged = assess(flow.plan, ground(text, environment), Principal(name="alice"), NOW)
         found.update({key: (str(one.verdict), one.decision.rule) for key, one in judged.steps.items()})
     return found
 

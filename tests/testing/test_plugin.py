@@ -331,7 +331,7 @@ def test_imports():
     assert [name for name in {HEAVY!r} if name in sys.modules] == []
     assert sorted(name for name in sys.modules if name.startswith("govflow.")) == [
         "govflow.errors", "govflow.testing",
-        "govflow.testing.plan", "govflow.testing.plugin", "govflow.testing.snapshot",
+        "govflow.testing.plan", "govflow.testing.plugin", "govflow.testing.policy_cases", "govflow.testing.snapshot",
     ]
 """,
     )
@@ -373,3 +373,72 @@ def test_the_page_names_what_plans_and_steps_have() -> None:
         public = {name for name in dir(subject) if not name.startswith("_")}
         public -= {"name", "line", "folder", "step", "plan", "assessment", "judged", "workspace"}
         assert {name for name in public if f"`{name}" not in page} == set()
+
+
+CASES = """
+policy: ../policy.yaml
+defaults: {action: data:read, resource: "dataset://acme/x"}
+cases:
+  - {name: low, request: {step.tier: 0}, expect: {effect: allow, rule: safe}}
+  - {name: high, request: {step.tier: 3}, expect: {effect: require_approval, rule: risky}}
+"""
+
+
+def test_files_of_policy_cases_are_collected_and_each_case_is_a_test(project: pytest.Pytester) -> None:
+    file = project.path / "tests" / "acme.policy-test.yaml"
+    file.write_text(CASES)
+    run(project).assert_outcomes(passed=2)
+    run(project, "-m", "govflow", "-k", "high").assert_outcomes(passed=1, deselected=1)
+    file.write_text(CASES.replace("rule: safe", "rule: risky"))
+    result = run(project)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*acme.policy-test.yaml:5: low", "*rule: expected risky, got safe", "*why: safe: *"])
+    file.write_text(CASES.replace("step.tier", "step.teir"))
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*step.teir*", "*Did you mean 'step.tier'?*"])
+
+
+def test_other_yaml_is_left_alone(project: pytest.Pytester) -> None:
+    (project.path / "tests" / "acme.yaml").write_text("{")
+    write_test(project, "def test_one():\n    pass\n")
+    run(project).assert_outcomes(passed=1)
+
+
+@pytest.mark.covers("S4-41")
+def test_a_test_can_be_parametrised_by_cases(project: pytest.Pytester) -> None:
+    (project.path / "tests" / "cases.yaml").write_text(CASES)
+    body = """
+import pytest
+from pathlib import Path
+from govflow.testing import decided, policy_cases
+
+@policy_cases("cases.yaml")
+def test_acme(case):
+    case.check()
+
+@policy_cases("cases.yaml", policy="other.yaml")
+def test_other(case):
+    case.check()
+
+def test_one_request():
+    asked = {"action": "data:read", "resource": "dataset://acme/x", "step": {"tier": 1}}
+    decision = decided(Path(__file__).parents[1] / "policy.yaml", asked)
+    assert decision.effect == "allow"
+    assert decision.rule == "safe"
+"""
+    write_test(project, body)
+    (project.path / "tests" / "other.yaml").write_text(POLICY.replace("{gte: 2}", "{gte: 4}"))
+    result = run(project, "-v")
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["*test_acme?high?*PASSED*", "*test_other?high?*FAILED*", "*got default*"])
+
+
+def test_the_policy_examples_of_the_page_pass(project: pytest.Pytester) -> None:
+    page = (TREE / "docs" / "policy-tools.md").read_text().partition("## Testing a policy")[2]
+    policy, cases = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[:2]
+    (code,) = re.findall(r"```python\n(from govflow.testing.*?)```", page, re.DOTALL)
+    (project.path / "acme.yaml").write_text(policy)
+    (project.path / "acme.policy-test.yaml").write_text(cases)
+    (project.path / "test_acme.py").write_text(code)
+    run(project, ".").assert_outcomes(passed=5 + 5 + 1)

@@ -1,0 +1,208 @@
+"""A copy of the log that is handed to somebody who has nothing but its key."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from govflow.audit.record import Draft
+from govflow.services.workspace import open_workspace
+from govflow.settings import load_settings
+from tests.cli.conftest import Run
+
+DOCS = Path(__file__).parents[2] / "docs"
+Lines = list[bytes]
+
+
+def say(count: int = 6, days: int = 0) -> None:
+    """Records of now; or, spread over so many days up to now."""
+    workspace = open_workspace(load_settings())
+    now = datetime.now(UTC)
+    for number in range(count):
+        at = now - timedelta(days=days - number * days // max(count - 1, 1))
+        draft = Draft("run.opened", "default", at, subject="alice", payload={"text": 'a ,"prev":"b', "number": number})
+        workspace.store.append(draft, durable=True)
+    workspace.close()
+
+
+@pytest.fixture
+def exported(repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """``log.jsonl`` and ``log.key``; the lines of the first. The database is out of reach afterwards."""
+    say()
+    assert run("audit", "checkpoint", "--out", "held.txt").code == 0
+    done = run("audit", "export", "log.jsonl")
+    assert (done.code, done.out) == (0, "7 records, in log.jsonl\n")
+    (repo / "log.key").write_text(run("audit", "keys").out)
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", "sqlite:////nowhere/gov.db")
+    return (repo / "log.jsonl").read_bytes().splitlines(keepends=True)
+
+
+def test_it_verifies_with_the_key_alone(exported: Lines, repo: Path, run: Run) -> None:
+    key = (repo / "log.key").read_text()
+    seen = run("audit", "verify", "log.jsonl", "--key", key)
+    assert seen.code == 0
+    assert "7 records verified against a checkpoint of 7 records" in seen.out
+    found = run("audit", "verify", "log.jsonl", "--key", key, "--format", "json").json
+    assert found["verdict"] == "verified"
+    assert found["logs"][0]["root"].startswith("sha256:")
+    assert [orjson.loads(line)["leaf"]["seq"] for line in exported[1:-1]] == list(range(7))
+
+
+def swapped(lines: Lines) -> Lines:
+    return [*lines[:3], lines[4], lines[3], *lines[5:]]
+
+
+ATTACKS: dict[str, tuple[Callable[[Lines], Lines], str, str]] = {
+    "flipped": (lambda lines: [*lines[:3], lines[3].replace(b"alice", b"alicf"), *lines[4:]], "tampered", "altered"),
+    "misspelt": (lambda lines: [*lines[:3], lines[3].replace(b'"leaf"', b'"loaf"'), *lines[4:]], "tampered", "altered"),
+    "padded": (lambda lines: [*lines[:3], b" " + lines[3], *lines[4:]], "tampered", "altered"),
+    "deleted": (lambda lines: lines[:3] + lines[4:], "tampered", "missing"),
+    "inserted": (lambda lines: [*lines[:3], b"{}\n", *lines[3:]], "tampered", "altered"),
+    "duplicated": (lambda lines: [*lines[:4], lines[3], *lines[4:]], "tampered", "duplicate"),
+    "reordered": (swapped, "tampered", "reordered"),
+    "cut before its end": (lambda lines: [*lines[:5], lines[-1]], "tampered", "truncated"),
+    "cut with its checkpoint": (lambda lines: lines[:5], "cannot judge", "no checkpoint"),
+    "another tenant's": (
+        lambda lines: [lines[0].replace(b"default", b"another"), *lines[1:]],
+        "cannot judge",
+        "of tenant 'another'",
+    ),
+    "a checkpoint changed": (
+        lambda lines: [*lines[:-1], lines[-1].replace(b"\\n7\\n", b"\\n6\\n")],
+        "cannot judge",
+        "does not count",
+    ),
+    "a checkpoint torn": (lambda lines: [*lines[:-1], lines[-1][:40]], "cannot judge", "does not count"),
+    "two checkpoints": (lambda lines: [*lines, lines[-1]], "cannot judge", "several"),
+    "no header": (lambda lines: lines[1:], "cannot judge", "first line"),
+    "a later format": (
+        lambda lines: [lines[0].replace(b'"format":1', b'"format":2'), *lines[1:]],
+        "cannot judge",
+        "format 2",
+    ),
+    "empty": (lambda lines: [], "cannot judge", "first line"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_was_done_to_it_is_named(exported: Lines, repo: Path, run: Run, attack: str) -> None:
+    change, verdict, words = ATTACKS[attack]
+    changed = change(exported)
+    assert changed != exported
+    (repo / "log.jsonl").write_bytes(b"".join(changed))
+    seen = run("audit", "verify", "log.jsonl", "--key", (repo / "log.key").read_text())
+    assert seen.code == 1
+    assert seen.out.startswith(verdict)
+    assert words in seen.out
+
+
+def test_every_flipped_byte_of_a_record_is_found(exported: Lines, repo: Path, run: Run) -> None:
+    key = (repo / "log.key").read_text()
+    line = exported[2]
+    for place in range(0, len(line), 7):
+        flipped = line[:place] + bytes([line[place] ^ 1]) + line[place + 1 :]
+        (repo / "log.jsonl").write_bytes(b"".join([*exported[:2], flipped, *exported[3:]]))
+        found = run("audit", "verify", "log.jsonl", "--key", key, "--format", "json").json["logs"][0]
+        assert (found["verdict"], found["record"]) == ("tampered", 1), place
+
+
+def test_an_older_export_and_one_of_a_fork_do_not_pass_for_what_somebody_has_kept(
+    exported: Lines, repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (repo / "log.key").read_text()
+    verify = ("audit", "verify", "log.jsonl", "--key", key, "--checkpoint")
+    assert run(*verify, "held.txt").code == 0
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", f"sqlite:///{repo.parent}/gov/gov.db")
+    fork = repo.parent / "fork.db"
+    with closing(sqlite3.connect(repo.parent / "gov" / "gov.db")) as source, closing(sqlite3.connect(fork)) as target:
+        source.backup(target)
+    say(2)
+    run("audit", "checkpoint", "--out", "later.txt")
+    rolled_back = run(*verify, "later.txt")
+    assert rolled_back.code == 1
+    assert "truncated" in rolled_back.out
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", f"sqlite:///{fork}")
+    say(3)
+    run("audit", "checkpoint")
+    assert run("audit", "export", "fork.jsonl").code == 0
+    assert run("audit", "verify", "fork.jsonl", "--key", key).code == 0, "by itself it is whole"
+    forked = run("audit", "verify", "fork.jsonl", "--key", key, "--checkpoint", "later.txt")
+    assert forked.code == 1
+    assert "rewritten before record 10" in forked.out
+
+
+def test_a_swapped_key_believes_nothing(exported: Lines, repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", f"sqlite:///{repo.parent}/other.db")
+    monkeypatch.setenv("GOVFLOW_SIGNING_KEY", str(repo.parent / "other" / "signing.pem"))
+    say(1)
+    run("audit", "checkpoint")
+    seen = run("audit", "verify", "log.jsonl", "--key", run("audit", "keys").out)
+    assert seen.code == 1
+    assert "cannot judge" in seen.out
+    assert "Without a key" in run("audit", "verify", "log.jsonl").err
+
+
+def test_one_file_a_day_keeps_the_chain(repo: Path, run: Run) -> None:
+    say(6, days=2)
+    run("audit", "checkpoint")
+    (repo / "days").mkdir()
+    assert run("audit", "export", "days").code == 0
+    files = sorted((repo / "days").iterdir())
+    assert len(files) == 3
+    size, last = 0, "sha256:" + "0" * 64
+    for file in files:
+        header, *lines = map(orjson.loads, file.read_bytes().splitlines())
+        assert header["from"] == {"hash": last, "size": size}
+        records = [line for line in lines if "leaf" in line]
+        size, last = size + len(records), records[-1]["hash"]
+    key = run("audit", "keys").out
+    names = [str(file) for file in files]
+    assert run("audit", "verify", *reversed(names), "--key", key).code == 0
+    assert "missing" in run("audit", "verify", names[0], names[2], "--key", key).out
+    assert "those before it are missing" in run("audit", "verify", *names[1:], "--key", key).out
+    assert "no checkpoint" in run("audit", "verify", *names[:2], "--key", key).out
+
+
+def test_an_export_is_a_record_and_one_that_fails_leaves_no_file(repo: Path, run: Run) -> None:
+    say(6, days=2)
+    assert "No checkpoint" in run("audit", "export", "log.jsonl").err
+    run("audit", "checkpoint")
+    assert run("audit", "export", "log.jsonl", "--format", "json").json["left"] == 1
+    record = run("audit", "tail", "-n", "1", "--format", "json").json["records"][0]["body"]
+    assert (record["event"], record["subject"]) == ("log.exported", "alice")
+    assert record["payload"] == {"files": 1, "format": "jsonl", "records": 7}
+    kept = (repo / "log.jsonl").read_bytes()
+    assert run("audit", "export", "log.jsonl").code == 2
+    assert (repo / "log.jsonl").read_bytes() == kept
+    (repo / "days").mkdir()
+    today = f"{datetime.now(UTC).date()}.jsonl"
+    (repo / "days" / today).write_text("mine")
+    assert "cannot be written" in run("audit", "export", "days").err
+    assert [file.name for file in (repo / "days").iterdir()] == [today], "the days before it are removed again"
+    assert "no folder" in run("audit", "export", "absent").err
+
+
+def test_the_page_goes_as_it_says(repo: Path, run: Run) -> None:
+    say()
+    block = re.findall(r"```console\n(.*?)```", (DOCS / "audit-export.md").read_text(), re.DOTALL)[0]
+    for line in block.splitlines():
+        words = shlex.split(line.removeprefix("$ ").partition("  #")[0].replace("$(cat log.key)", "KEY"))
+        if words[0] != "govflow":
+            (repo / words[1]).mkdir()
+            continue
+        to = words.index(">") if ">" in words else len(words)
+        key = (repo / "log.key").read_text() if (repo / "log.key").exists() else ""
+        files = [str(file) for file in sorted((repo / "exports").glob("*"))]
+        named = [word for one in words[1:to] for word in (files if one == "exports/*.jsonl" else [one])]
+        done = run(*(key if word == "KEY" else word for word in named))
+        assert done.code == 0, (line, done.err, done.out)
+        if to < len(words):
+            (repo / words[to + 1]).write_text(done.out)

@@ -1,0 +1,2 @@
+from .inner.writing import *
+from .reading import *

@@ -1,0 +1,6 @@
+from .registry import loader
+
+
+@loader
+def fetch(x=None):
+    return [f"fetch {x}"]
