@@ -81,10 +81,10 @@ def test_an_error_of_a_fixture_is_tried_again_too(project: Path) -> None:
     assert (ended.first, ended.second, "unsteady: test_it.py::test_a" in ended.said) == (0, 0, True)
 
 
-def test_what_fails_twice_fails(project: Path) -> None:
+def test_what_fails_each_time_fails(project: Path) -> None:
     ended = played(project, "def test_a(): assert False\ndef test_b(): fails_at_first('b')\n")
     assert (ended.first, ended.second) == (0, 1)
-    assert "failed twice: test_it.py::test_a" in ended.said
+    assert "failed each time: test_it.py::test_a" in ended.said
     assert "unsteady: test_it.py::test_b" in ended.said
 
 
