@@ -18,7 +18,6 @@ from prefect.exceptions import MissingResult
 
 from tests.conform.running import module_of
 
-
 TRIES = 3
 
 
