@@ -202,6 +202,13 @@ class Settings(BaseSettings):
     permit_ttl_seconds: int = Field(
         default=900, ge=10, le=24 * 3600, description="How long a permit counts before it is renewed, in seconds."
     )
+    seal_runs: bool = Field(default=True, description="Whether the end of a run makes a checkpoint of the audit log.")
+    seal_records: int = Field(
+        default=10_000, ge=0, description="How many records make a checkpoint of the audit log; 0: no number does."
+    )
+    seal_seconds: int = Field(
+        default=60, ge=0, le=_YEAR, description="How old the newest checkpoint gets while records come in; 0: any age."
+    )
     approval_before_import: ApprovalBeforeImport = Field(
         default="effects",
         description="When a guarded deployment asks before its code is loaded: never; effects: when loading it does "

@@ -149,6 +149,12 @@ class Port(Protocol):
     def flush(self) -> None:
         """Bring records that wait in this process into the log."""
 
+    def run_opened(self) -> None:
+        """Told that a run goes on in this process from now on."""
+
+    def run_ended(self, *, whole: bool) -> None:
+        """Told that it ended here, all on record; ``whole`` unless it is part of another run. Never fails."""
+
     def outcome_of(self, request_id: str) -> str | None:
         """How the body that a request allowed has ended: ``open`` while it runs, or if nobody knows."""
 

@@ -91,6 +91,7 @@ def open_flow(opening: Opening) -> Opened:
         raise
     active = opening.active(run)
     RUNTIME.opened(active)
+    opening.port.run_opened()
     return Opened(active, opening.port, body, parent, parent_grant, held)
 
 
@@ -110,6 +111,7 @@ def close_flow(opened: Opened, failed: str | None) -> None:
             opened.port.let_go(active.run.facts.run_id)
         if opened.parent and opened.parent_grant:
             drive(after(opened.parent.run, opened.parent_grant, failed), opened.parent.port)
+        active.port.run_ended(whole=opened.parent is None)
 
 
 async def aclose_flow(opened: Opened, failed: str | None) -> None:

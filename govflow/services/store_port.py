@@ -18,6 +18,7 @@ from govflow.errors import StoreError
 from govflow.governor.port import ApprovedPlan, RunRow
 from govflow.ir.models import Plan, Tier
 from govflow.services.enough_approvers import need_enough
+from govflow.services.keep_sealed import open_runs
 from govflow.services.note_policy import change_lines, note_policy
 from govflow.services.run_records import earlier_steps
 from govflow.services.workspace import Workspace
@@ -348,6 +349,14 @@ class StorePort:
                 raise
             _log.warning("store.unavailable", reason=error.message)
             return frozenset()
+
+    def run_opened(self) -> None:
+        """Have the log sealed now and then while the run goes on."""
+        open_runs().opened(self.workspace)
+
+    def run_ended(self, *, whole: bool) -> None:
+        """Seal the log at the end of a run."""
+        open_runs().ended(self.workspace, whole=whole)
 
     def flush(self) -> None:
         """Bring spooled records into the database."""

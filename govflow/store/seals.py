@@ -47,6 +47,18 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsealed:
+    """What of a log no checkpoint covers yet: how many records, and whether one of them ends a run.
+
+    ``sealed_at`` is when the newest checkpoint was made; None if there is none.
+    """
+
+    records: int
+    sealed_at: datetime | None
+    run_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Included:
     """A record, and the proof that the tree of a checkpoint holds it (RFC 6962, 2.1.1)."""
 
@@ -97,6 +109,18 @@ class Seals:
                     row = {"tenant": tenant, "size": sealed.size, "note": sealed.note, "at": micros(now)}
                     connection.execute(insert(CHECKPOINT).values(**row))
                     return sealed
+
+    def unsealed(self, tenant: str) -> Unsealed:
+        """What was written to a tenant's log since its newest checkpoint. What waits in a spool is not counted."""
+        with self._db.reading() as connection:
+            newest = _newest(connection, tenant)
+            sealed = newest.size if newest else 0
+            records = log.head(connection, tenant).size - sealed
+            ended = select(RECORD.c.seq).where(
+                RECORD.c.tenant == tenant, RECORD.c.seq >= sealed, RECORD.c.event == "run.closed"
+            )
+            run_ended = records > 0 and connection.execute(ended.limit(1)).first() is not None
+        return Unsealed(records, newest.at if newest else None, run_ended)
 
     def newest(self, tenant: str) -> Sealed | None:
         """The last checkpoint of a tenant's log."""
