@@ -207,7 +207,10 @@ class Settings(BaseSettings):
         default=10_000, ge=0, description="How many records make a checkpoint of the audit log; 0: no number does."
     )
     seal_seconds: int = Field(
-        default=60, ge=0, le=_YEAR, description="How old the newest checkpoint gets while records come in; 0: any age."
+        default=60,
+        ge=0,
+        le=_YEAR,
+        description="How old a record gets without a checkpoint while runs go on; 0: any age.",
     )
     approval_before_import: ApprovalBeforeImport = Field(
         default="effects",

@@ -30,6 +30,7 @@ from govflow.settings import Settings, layers, load_settings, unknown_keys
 
 if TYPE_CHECKING:
     from govflow.store.reviews import Review
+    from govflow.store.seals import Unsealed
 
 PYTHON: Final = (3, 11)
 SUPPORTED: Final[Mapping[str, tuple[str, str]]] = {
@@ -47,6 +48,7 @@ _TOO_NEW: Final = {
 }
 _BEGAN: Final = datetime(2025, 1, 1, tzinfo=UTC)  # no clock that is right is before this
 _SKEW: Final = timedelta(minutes=1)
+_SEALED_WITHIN: Final = timedelta(days=1)
 _SOON: Final = timedelta(days=14)  # time to find who signs policies
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 
@@ -242,12 +244,23 @@ def check_database(settings: Settings, workspace: Workspace | None, now: datetim
         newest = [_at(entry.body) for entry in workspace.store.tail(settings.tenant, 1)]
         overdue = workspace.store.reviews.list(settings.tenant, due_by=now)
         few = lacking(workspace)
+        unsealed = workspace.store.seals.unsealed(settings.tenant)
     except GovflowError as error:
         return [Finding("database", Health.FAIL, error.message, error.mend), clock]
     finally:
         workspace.close()
     opened = Finding("database", Health.OK, f"{settings.redacted_url} opens; its schema is current")
-    return [opened, _clock(now, next(iter(newest), None)), *_overdue(overdue), *_too_few(few)]
+    clock = _clock(now, next(iter(newest), None))
+    return [opened, clock, *_checkpoint(unsealed, now), *_overdue(overdue), *_too_few(few)]
+
+
+def _checkpoint(unsealed: Unsealed, now: datetime) -> Iterator[Finding]:
+    """Records that could be rewritten unseen, since nobody signed them for a day."""
+    if unsealed.since is not None and now - unsealed.since > _SEALED_WITHIN:
+        since = f"{unsealed.since:%Y-%m-%d %H:%M} UTC"
+        what = f"{unsealed.records} record(s) of the audit log, from {since} on, are not sealed"
+        mend = "govflow audit checkpoint makes one; with signer=process the signer must run: govflow up"
+        yield Finding("checkpoint", Health.WARN, what, mend)
 
 
 def _overdue(reviews: Sequence[Review]) -> Iterator[Finding]:

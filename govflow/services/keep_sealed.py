@@ -27,15 +27,13 @@ _log = get_logger(__name__)
 
 def is_due(unsealed: Unsealed, settings: Settings, now: datetime) -> bool:
     """Whether a checkpoint is to be made now, of a log with these records behind the newest one."""
-    if not unsealed.records:
+    if unsealed.since is None:
         return False
     if settings.seal_runs and unsealed.run_ended:
         return True
     if settings.seal_records and unsealed.records >= settings.seal_records:
         return True
-    if not settings.seal_seconds:
-        return False
-    return unsealed.sealed_at is None or (now - unsealed.sealed_at).total_seconds() >= settings.seal_seconds
+    return bool(settings.seal_seconds) and (now - unsealed.since).total_seconds() >= settings.seal_seconds
 
 
 @dataclass(slots=True)

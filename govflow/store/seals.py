@@ -48,13 +48,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    """What of a log no checkpoint covers yet: how many records, and whether one of them ends a run.
-
-    ``sealed_at`` is when the newest checkpoint was made; None if there is none.
-    """
+    """What of a log no checkpoint covers yet: how many records, since when, and whether one of them ends a run."""
 
     records: int
-    sealed_at: datetime | None
+    since: datetime | None  # None: all is sealed
     run_ended: bool
 
 
@@ -114,13 +111,14 @@ class Seals:
         """What was written to a tenant's log since its newest checkpoint. What waits in a spool is not counted."""
         with self._db.reading() as connection:
             newest = _newest(connection, tenant)
-            sealed = newest.size if newest else 0
-            records = log.head(connection, tenant).size - sealed
-            ended = select(RECORD.c.seq).where(
-                RECORD.c.tenant == tenant, RECORD.c.seq >= sealed, RECORD.c.event == "run.closed"
-            )
-            run_ended = records > 0 and connection.execute(ended.limit(1)).first() is not None
-        return Unsealed(records, newest.at if newest else None, run_ended)
+            behind = (RECORD.c.tenant == tenant, RECORD.c.seq >= (newest.size if newest else 0))
+            first = connection.execute(select(RECORD.c.seq, RECORD.c.at).where(*behind).order_by(RECORD.c.seq).limit(1))
+            oldest = first.first()
+            if oldest is None:
+                return Unsealed(0, None, False)
+            ended = select(RECORD.c.seq).where(*behind, RECORD.c.event == "run.closed").limit(1)
+            run_ended = connection.execute(ended).first() is not None
+            return Unsealed(log.head(connection, tenant).size - oldest.seq, moment(oldest.at), run_ended)
 
     def newest(self, tenant: str) -> Sealed | None:
         """The last checkpoint of a tenant's log."""

@@ -27,6 +27,7 @@ from govflow.services.doctor import (
     sqlite_path,
 )
 from govflow.services.manage_people import add_principal
+from govflow.services.seal_log import seal
 from govflow.settings import Settings
 from tests.bundles.signed import CAROL, a_bundle
 from tests.services.material import NOON, workspace
@@ -118,6 +119,18 @@ def test_a_database_of_a_newer_govflow_fails(tmp_path: Path) -> None:
     assert health(found)["database"] is Health.FAIL
     assert "9999" in found[0].what
     assert "newer" in found[0].mend
+
+
+def test_records_that_nobody_signed_for_a_day_are_warned_of(tmp_path: Path) -> None:
+    opened = workspace(database_url=f"sqlite:///{tmp_path}/gov.db", signing_key=tmp_path / "keys" / "signing.pem")
+    opened.store.append(Draft("run.opened", "default", NOON), durable=True)
+    assert "checkpoint" not in health(check_database(opened.settings, opened, NOON + timedelta(hours=23)))
+    found = check_database(opened.settings, opened, NOON + timedelta(hours=25))
+    assert health(found)["checkpoint"] is Health.WARN
+    assert "1 record(s) of the audit log, from 2026-03-01 12:00 UTC on, are not sealed" in found[-1].what
+    seal(opened, NOON + timedelta(hours=26))
+    later = check_database(opened.settings, opened, NOON + timedelta(days=9))
+    assert "checkpoint" not in health(later)
 
 
 def test_a_log_from_the_future_means_a_wrong_clock(tmp_path: Path) -> None:

@@ -46,17 +46,15 @@ def sealed(place: Workspace) -> list[int]:
     ("records", "age", "run_ended", "changed", "due"),
     [
         (0, None, False, {}, False),
-        (1, None, False, {}, True),  # the first records of a log
         (9, 59, False, {}, False),
         (9, 60, False, {}, True),
         (10, 0, False, {}, True),
         (1, 0, True, {}, True),
-        (0, 10**6, True, {}, False),
+        (0, None, True, {}, False),
         (1, 0, True, {"seal_runs": False}, False),
         (10**6, 0, False, {"seal_records": 0}, False),
         (9, 10**6, False, {"seal_seconds": 0}, False),
-        (9, None, False, {"seal_seconds": 0}, False),
-        (10**6, None, True, {"seal_runs": False, "seal_records": 0, "seal_seconds": 0}, False),
+        (10**6, 10**6, True, {"seal_runs": False, "seal_records": 0, "seal_seconds": 0}, False),
     ],
 )
 def test_when_a_checkpoint_is_due(
@@ -74,11 +72,13 @@ def test_what_is_not_sealed_is_counted_from_the_newest_checkpoint(place: Workspa
     before = place.store.seals.unsealed("default")
     assert before.records == place.store.head("default").size > 0
     assert before.run_ended
-    made = seal(place, datetime.now(UTC))
-    assert made is not None
-    write(place, 3)
-    place.store.flush()
-    assert place.store.seals.unsealed("default") == Unsealed(3, made.at, False)
+    seal(place, datetime.now(UTC))
+    assert place.store.seals.unsealed("default") == Unsealed(0, None, False)
+    at = NOW + timedelta(days=1)
+    for number in range(3):
+        draft = Draft("step.intent", "default", at + timedelta(seconds=number), subject="rita")
+        place.store.append(draft, durable=True)
+    assert place.store.seals.unsealed("default") == Unsealed(3, at, False)
     assert place.store.seals.unsealed("another") == Unsealed(0, None, False)
 
 
