@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final, Protocol
 
@@ -134,6 +134,16 @@ class Database(ABC):
         """Run a hot statement, with ``?`` for its parameters, on the write connection, past SQLAlchemy.
 
         Only inside :meth:`transaction`.
+        """
+
+    @abstractmethod
+    def insert(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a hot table in as few statements as can be, past SQLAlchemy. Only inside :meth:`transaction`.
+
+        Args:
+            table: its name.
+            columns: the name of each to its type in PostgreSQL: ``text``, ``bigint`` or ``bytea``.
+            rows: values in the order of ``columns``.
         """
 
     @abstractmethod

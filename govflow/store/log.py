@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -18,10 +17,22 @@ from govflow.store.engine import Database
 from govflow.store.statements import run
 
 GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
-_ROWS: Final = 500  # rows of one statement: SQLite takes 32,766 parameters
 _PAGE: Final = 2_000
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
-_COLUMNS: Final = ("tenant", "seq", "prev", "hash", "body", "writer", "writer_seq", "event", "subject", "run_id", "at")
+_COLUMNS: Final = {
+    "tenant": "text",
+    "seq": "bigint",
+    "prev": "bytea",
+    "hash": "bytea",
+    "body": "bytea",
+    "writer": "text",
+    "writer_seq": "bigint",
+    "event": "text",
+    "subject": "text",
+    "run_id": "text",
+    "at": "bigint",
+}
+_VALUE_COLUMNS: Final = {"writer": "text", "writer_seq": "bigint", "name": "text", "salt": "bytea", "value": "text"}
 
 
 class Pending(NamedTuple):
@@ -55,18 +66,15 @@ def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] 
         by_tenant.setdefault(record.tenant, []).append(record)
     for tenant, records in by_tenant.items():
         size, last, tree = _end(db, tenant)
-        rows: list[object] = []
+        rows: list[tuple[object, ...]] = []
         for record in records:
             leaf = leaf_digest(leaf_bytes(size, "sha256:" + last.hex(), record.body))
-            rows += (tenant, size, last, leaf, record.body, *record[1:7])
+            rows.append((tenant, size, last, leaf, record.body, *record[1:7]))
             places[record.writer, record.writer_seq] = size
             tree.append(leaf)
             last = leaf
             size += 1
-        width = len(_COLUMNS)
-        for start in range(0, len(rows), width * _ROWS):
-            chunk = rows[start : start + width * _ROWS]
-            db.execute(_insert("audit_record", _COLUMNS, len(chunk) // width), chunk)
+        db.insert("audit_record", _COLUMNS, rows)
         db.execute(
             "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (tenant) DO UPDATE SET size=excluded.size, hash=excluded.hash, peaks=excluded.peaks",
@@ -191,16 +199,6 @@ def _read_end(tenant: str, row: Sequence[Any] | None) -> tuple[int, bytes, Compa
 
 
 def _keep_values(db: Database, records: Iterable[Pending]) -> None:
-    rows: list[object] = []
-    for record in records:
-        for name, salt, value in record.values:
-            rows += (record.writer, record.writer_seq, name, salt, value)
-    for start in range(0, len(rows), 5 * _ROWS):
-        chunk = rows[start : start + 5 * _ROWS]
-        db.execute(_insert("audit_value", ("writer", "writer_seq", "name", "salt", "value"), len(chunk) // 5), chunk)
-
-
-@cache
-def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
-    group = f"({','.join('?' * len(columns))})"
-    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([group] * rows)}"
+    rows = [(record.writer, record.writer_seq, *value) for record in records for value in record.values]
+    if rows:
+        db.insert("audit_value", _VALUE_COLUMNS, rows)

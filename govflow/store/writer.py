@@ -32,6 +32,7 @@ from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
 from govflow.store import lifetime
 from govflow.store.engine import Database
+from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
 from govflow.store.log import Pending, sequence
 from govflow.store.spool import Foreign, Spool, mark_of, others
@@ -97,6 +98,7 @@ class Writer:
         self._forms = 0  # in the spool
         self._lock = threading.Lock()
         self._spool: Spool | None = None
+        self._together = GroupCommit(self.transaction)
         self._wake = threading.Event()
         self._awake = False
         self._stop = threading.Event()
@@ -114,7 +116,9 @@ class Writer:
         if not durable and self._folder is not None:
             commitments, values = _sealed(record) if record.values else ({}, ())
             return self._spooled(record, commitments, values)
-        with self.transaction(durable=durable) as transaction:
+        if durable:
+            return self._together.append(record)
+        with self.transaction(durable=False) as transaction:
             transaction.record(record)
         return transaction.acks[0]
 

@@ -1,0 +1,154 @@
+"""Group commit: threads that each wait for one durable record share a transaction, and its one write to the disk.
+
+All queue. Whoever finds nobody writing writes for everybody who is in the queue by the time that it has the write lock,
+wakes them, and wakes one of those who came later to be the next. So a lone thread waits for nobody, and many wait for
+about two writes, however many they are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Final, Protocol
+
+from govflow.audit.record import Ack, Draft
+from govflow.errors import StoreError
+
+MOST: Final = 1_024
+"""Records of one shared transaction."""
+_PATIENCE: Final = (
+    0.5  # seconds until a thread looks again though nobody roused it: whoever should have was interrupted
+)
+
+
+class _Transaction(Protocol):
+    @property
+    def acks(self) -> Sequence[Ack]: ...
+
+    def record(self, draft: Draft) -> None: ...
+
+
+class _Waiting:
+    """One record, and what became of it: neither ``ack`` nor ``error`` as long as it waits."""
+
+    __slots__ = ("ack", "draft", "error", "roused")
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.ack: Ack | None = None
+        self.error: Exception | None = None
+        self.roused = threading.Lock()  # the cheapest thing to wait for
+        self.roused.acquire()
+
+    @property
+    def waits(self) -> bool:
+        return self.ack is None and self.error is None
+
+    def rouse(self) -> None:
+        try:  # noqa: SIM105 - suppress() would cost more than all else here
+            self.roused.release()
+        except RuntimeError:
+            pass  # it was roused before
+
+
+class GroupCommit:
+    """Of one writer."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[_Transaction]]) -> None:
+        """Write through ``transaction``: a durable one, whose acks are known after its end."""
+        self._transaction = transaction
+        self._queue: deque[_Waiting] = deque()
+        self._writing = threading.Lock()
+
+    def append(self, draft: Draft) -> Ack:
+        """Write a record; back when it is written.
+
+        Raises:
+            StoreError: the database refused.
+            Exception: whatever :func:`govflow.audit.body.make_body` finds wrong with this draft.
+        """
+        mine = _Waiting(draft)
+        self._queue.append(mine)  # before the look at the lock: whoever writes looks at the queue after giving it back
+        try:
+            while mine.waits:
+                if self._writing.acquire(blocking=False):
+                    try:
+                        if mine.waits:
+                            self._write_all(mine)
+                    finally:
+                        self._writing.release()
+                        self._rouse_next()
+                else:
+                    mine.roused.acquire(timeout=_PATIENCE)
+        except BaseException:
+            with suppress(ValueError):
+                self._queue.remove(mine)
+            self._rouse_next()
+            raise
+        if mine.error is not None:
+            raise mine.error
+        assert mine.ack is not None
+        return mine.ack
+
+    def _rouse_next(self) -> None:
+        if self._queue:
+            with suppress(IndexError):
+                self._queue[0].rouse()
+
+    def _write_all(self, mine: _Waiting) -> None:
+        """Write for all who wait for the same log as ``mine``."""
+        taken = [mine]
+        try:
+            self._write(mine, taken)
+        except StoreError as error:
+            for one in taken:
+                one.error = _again(error)
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
+            if len(taken) == 1:
+                mine.error = error
+            for one in (
+                taken if len(taken) > 1 else ()
+            ):  # nothing happened: one of them was no record, and only that one is to fail
+                self._write_alone(one)
+        finally:
+            with suppress(ValueError):
+                self._queue.remove(mine)  # the write lock was not had
+            for one in taken:
+                if one.waits:
+                    one.error = StoreError("Writing was interrupted: whether the record is in the log is not known.")
+                one.rouse()
+
+    def _write(self, mine: _Waiting, taken: list[_Waiting]) -> None:
+        with self._transaction() as transaction:
+            taken[:] = self._taken(mine)  # only now: more came while this thread waited for the write lock
+            for one in taken:
+                transaction.record(one.draft)
+        for one, ack in zip(taken, transaction.acks, strict=True):
+            one.ack = ack
+
+    def _write_alone(self, one: _Waiting) -> None:
+        try:
+            with self._transaction() as transaction:
+                transaction.record(one.draft)
+            one.ack = transaction.acks[0]
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
+            one.error = error
+
+    def _taken(self, mine: _Waiting) -> list[_Waiting]:
+        """Those of the log of ``mine``, out of the queue: a log that is broken fails no other."""
+        self._queue.remove(mine)
+        taken = [mine]
+        for _ in range(len(self._queue)):
+            one = self._queue.popleft()
+            fits = one.draft.tenant == mine.draft.tenant and len(taken) < MOST
+            (taken if fits else self._queue).append(one)
+        return taken
+
+
+def _again(error: StoreError) -> StoreError:
+    """The same error for another thread: a traceback belongs to one."""
+    same = type(error)(error.message, mend=error.mend, details=error.details)
+    same.__cause__ = error
+    return same
