@@ -1,4 +1,9 @@
-"""Looking for records by what they are about, newest first, over no more of the log than is said."""
+"""Looking for records by what they are about, newest first, over no more of the log than is said.
+
+One thing alone (a run, a subject, an event, a rule) is found by its index, in the order of places. A time is found by
+the index of times, in the order of times: a record that lay in a spool has a later place than others of its time.
+Several things at once are looked for in a stretch of the log, and the answer says where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
 
 from govflow.audit.record import Entry
+from govflow.errors import RequestError
 from govflow.store.engine import Database
 from govflow.store.tables import AUDIT_RECORD as RECORD
 from govflow.store.times import micros
@@ -16,6 +22,7 @@ from govflow.store.writer import Writer
 
 LOOKED: Final = 20_000
 """Records that one search looks at where no index leads to them: it then says where it stopped."""
+_COLUMNS: Final = ("seq", "prev", "hash", "body", "at", "run_id", "subject", "event", "rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,17 @@ class Wanted:
     event: str | None = None
     since: datetime | None = None
     until: datetime | None = None  # before it
+    rule: str | None = None
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the answer is in the order of times; one run's records are few, and stay in the order of places."""
+        return self.run_id is None and (self.since is not None or self.until is not None)
+
+    def exact(self) -> dict[str, str]:
+        """The columns that have to be what is said."""
+        said = {"run_id": self.run_id, "subject": self.subject, "event": self.event, "rule": self.rule}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +65,57 @@ class AuditSearch:
     def page(self, tenant: str, wanted: Wanted, *, before: int | None, limit: int) -> Found:
         """At most ``limit`` entries before a place. All that was acknowledged is looked at."""
         self._writer.flush()
-        of_tenant = RECORD.c.tenant == tenant
+        exact = wanted.exact()
         with self._db.reading() as connection:
-            if before is None:
-                newest = select(RECORD.c.seq).where(of_tenant).order_by(RECORD.c.seq.desc()).limit(1)
-                last = connection.execute(newest).scalar()
-                before = 0 if last is None else int(last) + 1
-            led = wanted.run_id is not None or wanted.event is not None  # by an index
-            first = 0 if led else max(0, before - LOOKED)
-            statement = (
-                select(RECORD.c.seq, RECORD.c.prev, RECORD.c.hash, RECORD.c.body)
-                .where(of_tenant, RECORD.c.seq < before, RECORD.c.seq >= first, *_demanded(wanted))
-                .order_by(RECORD.c.seq.desc())
-                .limit(limit + 1)
-            )
-            rows = connection.execute(statement).all()
-        entries = tuple(
-            Entry(row.seq, "sha256:" + row.prev.hex(), bytes(row.body), "sha256:" + row.hash.hex()) for row in rows
-        )
-        if len(entries) > limit:
-            return Found(entries[:limit], entries[limit - 1].seq)
-        return Found(entries, first or None)
+            looked = _ordered(connection, tenant, wanted, before)
+            if wanted.run_id is not None or len(exact) + wanted.by_time <= 1:
+                rows = connection.execute(looked.where(*_equal(RECORD.c, exact)).limit(limit + 1)).all()
+                return Found(_entries(rows[:limit]), rows[limit - 1].seq if len(rows) > limit else None)
+            stretch = looked.limit(LOOKED).subquery()
+            order = [stretch.c.at.desc()] if wanted.by_time else []
+            found = select(stretch).where(*_equal(stretch.c, exact)).order_by(*order, stretch.c.seq.desc())
+            rows = connection.execute(found.limit(limit + 1)).all()
+            if len(rows) > limit:
+                return Found(_entries(rows[:limit]), rows[limit - 1].seq)
+            return Found(_entries(rows), _end(connection, looked))
 
 
-def _demanded(wanted: Wanted) -> list[Any]:
-    exact = {name: getattr(wanted, name) for name in ("run_id", "subject", "event")}
-    demanded: list[Any] = [RECORD.c[name] == value for name, value in exact.items() if value is not None]
+def _ordered(connection: Connection, tenant: str, wanted: Wanted, before: int | None) -> Select[Any]:
+    """All records that may be wanted, in the order of the answer, from a place on."""
+    looked = select(*(RECORD.c[name] for name in _COLUMNS)).where(RECORD.c.tenant == tenant)
     if wanted.since is not None:
-        demanded.append(RECORD.c.at >= micros(wanted.since))
-    if wanted.until is not None:
-        demanded.append(RECORD.c.at < micros(wanted.until))
-    return demanded
+        looked = looked.where(RECORD.c.at >= micros(wanted.since))
+    until = None if wanted.until is None else RECORD.c.at < micros(wanted.until)
+    if not wanted.by_time:
+        looked = looked.order_by(RECORD.c.seq.desc())
+        bounds = [until, None if before is None else RECORD.c.seq < before]
+    else:
+        looked = looked.order_by(RECORD.c.at.desc(), RECORD.c.seq.desc())
+        # One bound from above: of two SQLite takes the first to begin at, and reads on to the second.
+        bounds = [until if before is None else _behind(connection, tenant, before, wanted.until)]
+    return looked.where(*(bound for bound in bounds if bound is not None))
+
+
+def _behind(connection: Connection, tenant: str, before: int, until: datetime | None) -> ColumnElement[bool]:
+    """What follows a place in the order of times."""
+    place = (RECORD.c.tenant == tenant, RECORD.c.seq == before)
+    at = connection.execute(select(RECORD.c.at).where(*place)).scalar()
+    if at is None or (until is not None and at >= micros(until)):
+        raise RequestError(f"There is no record {before} among these.", mend="Go on from a place that a page named.")
+    return tuple_(RECORD.c.at, RECORD.c.seq) < tuple_(literal(at), literal(before))
+
+
+def _end(connection: Connection, looked: Select[Any]) -> int | None:
+    """The last place of a stretch; None if the log ends in it."""
+    last = connection.execute(looked.with_only_columns(RECORD.c.seq).offset(LOOKED - 1).limit(2)).scalars().all()
+    return last[0] if len(last) > 1 else None
+
+
+def _equal(columns: Any, exact: dict[str, str]) -> list[ColumnElement[bool]]:
+    return [columns[name] == value for name, value in exact.items()]
+
+
+def _entries(rows: Any) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(row.seq, "sha256:" + row.prev.hex(), bytes(row.body), "sha256:" + row.hash.hex()) for row in rows
+    )

@@ -23,7 +23,7 @@ import orjson
 
 from govflow.audit.body import parse_body
 from govflow.audit.template import Template, fill
-from govflow.store.log import Pending
+from govflow.store.log import Pending, rule_in
 from govflow.store.times import micros
 
 _CRC: Final = 8  # hexadecimal digits
@@ -38,7 +38,9 @@ def made_whole(record: Sparse) -> Pending:
     """The same record with its body."""
     template, at, attempt, task_run_id, writer, number = record
     draft, body = template.draft, template.body(at, attempt, task_run_id, writer, number)
-    return Pending(draft.tenant, writer, number, draft.event, draft.subject, draft.run_id, at, body)
+    return Pending(
+        draft.tenant, writer, number, draft.event, draft.subject, draft.run_id, at, rule_in(draft.payload), body
+    )
 
 
 def make_line(body: bytes, values: tuple[tuple[str, bytes, str], ...]) -> bytes:
@@ -110,6 +112,7 @@ def _read_record(rest: bytes, forms: Mapping[int, bytes]) -> Pending:
         body["subject"],
         body.get("run_id"),
         micros(datetime.fromisoformat(body["at"])),
+        rule_in(body["payload"]),
         raw,
         values,
     )

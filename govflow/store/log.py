@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -31,6 +31,7 @@ _COLUMNS: Final = {
     "subject": "text",
     "run_id": "text",
     "at": "bigint",
+    "rule": "text",
 }
 _VALUE_COLUMNS: Final = {"writer": "text", "writer_seq": "bigint", "name": "text", "salt": "bytea", "value": "text"}
 
@@ -45,8 +46,15 @@ class Pending(NamedTuple):
     subject: str
     run_id: str | None
     at: int  # microseconds since 1970
+    rule: str | None
     body: bytes
     values: tuple[tuple[str, bytes, str], ...] = ()
+
+
+def rule_in(payload: Mapping[str, Any]) -> str | None:
+    """The rule that decided, of a record that says one: a copy to search by, as event and subject are."""
+    rule = payload.get("rule")
+    return rule if isinstance(rule, str) else None
 
 
 def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = ()) -> dict[tuple[str, int], int]:
@@ -69,7 +77,7 @@ def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] 
         rows: list[tuple[object, ...]] = []
         for record in records:
             leaf = leaf_digest(leaf_bytes(size, "sha256:" + last.hex(), record.body))
-            rows.append((tenant, size, last, leaf, record.body, *record[1:7]))
+            rows.append((tenant, size, last, leaf, record.body, *record[1:8]))
             places[record.writer, record.writer_seq] = size
             tree.append(leaf)
             last = leaf

@@ -34,7 +34,7 @@ from govflow.store import lifetime
 from govflow.store.engine import Database
 from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
-from govflow.store.log import Pending, sequence
+from govflow.store.log import Pending, rule_in, sequence
 from govflow.store.spool import Foreign, Spool, mark_of, others
 from govflow.store.times import micros, moment
 
@@ -168,7 +168,18 @@ class Writer:
             try:
                 self._opened().append(make_line(body, values))
                 self._pending.append(
-                    Pending(tenant, writer, number, draft.event, draft.subject, draft.run_id, at, body, values)
+                    Pending(
+                        tenant,
+                        writer,
+                        number,
+                        draft.event,
+                        draft.subject,
+                        draft.run_id,
+                        at,
+                        rule_in(draft.payload),
+                        body,
+                        values,
+                    )
                 )
                 stream.next = number + 1
             except BaseException:
@@ -289,6 +300,7 @@ class Writer:
                     draft.subject,
                     draft.run_id,
                     micros(draft.at),
+                    rule_in(draft.payload),
                     body,
                     values,
                 )

@@ -129,11 +129,11 @@ def test_the_flusher_brings_spooled_records_to_the_log_by_itself(store: Store, r
 
 
 IN_ANOTHERS_PLACE = (
-    "INTO audit_record SELECT tenant, 1, prev, hash, body, 'w', 9, event, subject, run_id, at FROM audit_record"
-    " WHERE seq = 1"
+    "INTO audit_record SELECT tenant, 1, prev, hash, body, 'w', 9, event, subject, run_id, at, rule"
+    " FROM audit_record WHERE seq = 1"
 )
 WITH_ANOTHERS_NUMBER = (
-    "INTO audit_record SELECT tenant, 9, prev, hash, body, writer, writer_seq, event, subject, run_id, at"
+    "INTO audit_record SELECT tenant, 9, prev, hash, body, writer, writer_seq, event, subject, run_id, at, rule"
     " FROM audit_record WHERE seq = 1"
 )
 

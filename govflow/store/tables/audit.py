@@ -18,6 +18,9 @@ class AuditRecord(GovflowTable, table=True):
         UniqueConstraint("writer", "writer_seq", name="uq_audit_record_writer"),
         Index("ix_audit_record_run", "run_id", "tenant", "seq", sqlite_where=text("run_id IS NOT NULL")),
         Index("ix_audit_record_event", "event", "tenant", "seq"),
+        Index("ix_audit_record_rule", "rule", "tenant", "seq", sqlite_where=text("rule IS NOT NULL")),
+        Index("ix_audit_record_subject", "subject", "tenant", "seq"),
+        Index("ix_audit_record_at", "tenant", "at", "seq"),
         # Clustered by place: a log is read in order. And no rowid by which a row could be replaced past the triggers.
         {"sqlite_with_rowid": False},
     )
@@ -33,6 +36,7 @@ class AuditRecord(GovflowTable, table=True):
     subject: str
     run_id: str | None = None
     at: int = Field(sa_type=BigInteger)
+    rule: str | None = None
 
 
 class AuditHead(GovflowTable, table=True):
