@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from govflow.cli import erasing
+from govflow.cli import asking_log, erasing
 
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 Keys = Annotated[tuple[str, ...], Parameter(name="--key", negative="")]
 
 app = App(name="audit", help="Verify, seal, prove and read the audit log.", help_format="markdown", help_epilogue="")
-for command in (erasing.erase, erasing.erasures, erasing.hold, erasing.holds, erasing.release):
+for command in (
+    asking_log.query,
+    asking_log.stats,
+    erasing.erase,
+    erasing.erasures,
+    erasing.hold,
+    erasing.holds,
+    erasing.release,
+):
     app.command(command)
 
 
@@ -214,6 +222,7 @@ def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "te
     import orjson
 
     from govflow.cli.output import write, write_json
+    from govflow.services.describe.records import describe_record
     from govflow.services.seal_log import check_proof
 
     checked = check_proof(read_text(proof), _parsed(keys))
@@ -222,7 +231,7 @@ def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "te
         write_json({"origin": checked.origin, "size": checked.size, "record": leaf})
     else:
         under = f"record {checked.index} is under a checkpoint of {checked.size} records of {checked.origin}:"
-        write(f"{under}\n{_shown(checked.index, leaf['body'])}")
+        write(f"{under}\n{describe_record(checked.index, leaf['body'])}")
     return 0
 
 
@@ -252,6 +261,7 @@ def tail(
         format: text for people, json for programs.
     """
     from govflow.cli.output import progress, write, write_json
+    from govflow.services.describe.records import describe_record
     from govflow.services.verify_audit import read_tail
     from govflow.settings import load_settings
     from govflow.telemetry import redact
@@ -261,19 +271,8 @@ def tail(
     if format == "json":
         write_json({"records": [redact(line.to_dict()) for line in found]})
     else:
-        write("\n".join(_shown(line.seq, line.body) for line in found) or "no records")
+        write("\n".join(describe_record(line.seq, line.body) for line in found) or "no records")
     return 0
-
-
-def _shown(seq: int, body: dict[str, Any] | None) -> str:
-    from govflow.services.describe.escape import plain, value
-
-    if body is None:
-        return f"{seq:>6}  a record that cannot be read: run govflow audit verify"
-    where = " ".join(plain(body[key]) for key in ("flow", "step_id", "run_id") if body.get(key))
-    payload = " ".join(f"{plain(key)}={value(item, 80)}" for key, item in body["payload"].items() if item is not None)
-    at, severity, event, subject = (plain(body[key]) for key in ("at", "severity", "event", "subject"))
-    return f"{seq:>6}  {at[:19]}Z  {severity:<8}  {event:<22}  {subject}  {where}  {plain(payload, 240)}".rstrip()
 
 
 def _held(checkpoint: Path, keys: tuple[str, ...]) -> Held:

@@ -30,12 +30,13 @@ def records(
     event: Annotated[
         str | None, Query(description="One of these; docs/audit.md explains them.", json_schema_extra={"enum": _EVENTS})
     ] = None,
+    rule: Annotated[str | None, Query(max_length=500, description="The policy rule that decided.")] = None,
     since: Annotated[AwareDatetime | None, Query(description="From then on, with a zone.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before then, with a zone.")] = None,
     before: Annotated[int | None, Query(ge=0, le=2**62, description=NEWEST)] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Records of the page.")] = 50,
 ) -> Records:
     """A page of records, newest first. Erased and secret values are in none of them."""
-    wanted = Wanted(run_id=run_id, subject=subject, event=event, since=since, until=until)
+    wanted = Wanted(run_id=run_id, subject=subject, event=event, since=since, until=until, rule=rule)
     page = search_audit(here, wanted, before=before, limit=limit)
     return Records(records=tuple(RecordAnswer(**asdict(one)) for one in page.records), next=page.next)

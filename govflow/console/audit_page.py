@@ -1,4 +1,4 @@
-"""The audit log: a search by run, person, event and time."""
+"""The audit log: a search by run, person, event, rule and time."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ def audit(
     run: Text = "",
     who: Text = "",
     event: Text = "",
+    rule: Text = "",
     since: Text = "",
     until: Text = "",
     before: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
 ) -> Response:
     """Records, newest first. Values that the log only commits to are not shown."""
-    filters = {"run": run.strip(), "who": who.strip(), "event": event, "since": since, "until": until}
+    exact = {"run": run.strip(), "who": who.strip(), "event": event, "rule": rule.strip()}
+    filters = exact | {"since": since, "until": until}
     wanted = Wanted(
         run_id=filters["run"] or None,
         subject=filters["who"] or None,
         event=event or None,
         since=_moment("since", since),
         until=_moment("until", until),
+        rule=filters["rule"] or None,
     )
     return render(
         request,

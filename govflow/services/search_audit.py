@@ -55,14 +55,23 @@ def search_audit(workspace: Workspace, wanted: Wanted, *, before: int | None = N
     """
     if not 1 <= limit <= MOST:
         raise RequestError(f"limit {limit}: a page has 1 to {MOST} records.", mend="Give another limit.")
+    check_wanted(wanted)
+    found = workspace.store.audit_search.page(workspace.settings.tenant, wanted, before=before, limit=limit)
+    return RecordsPage(tuple(map(_record, found.entries)), found.next)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Refuse what no record can be.
+
+    Raises:
+        RequestError: there is no such event, or a time has no zone.
+    """
     if wanted.event is not None and wanted.event not in EVENTS:
         raise RequestError(f"There is no audit event {wanted.event!r}.", mend="docs/audit.md lists the events.")
     for name in ("since", "until"):
         at = getattr(wanted, name)
         if at is not None and at.tzinfo is None:
             raise RequestError(f"{name}: a time needs its zone.", mend="Write it as 2026-03-01T12:00:00Z.")
-    found = workspace.store.audit_search.page(workspace.settings.tenant, wanted, before=before, limit=limit)
-    return RecordsPage(tuple(map(_record, found.entries)), found.next)
 
 
 def _record(entry: Entry) -> Record:

@@ -102,10 +102,11 @@ def read_tail(
         raise RequestError(f"-n {count}: at least one record is read.", mend="Give a positive number.")
     with opened(settings, database) as store:
         entries = store.tail(tenant or settings.tenant, count, run_id=run_id, event=event)
-        return [_line(entry) for entry in entries]
+        return [line_of(entry) for entry in entries]
 
 
-def _line(entry: Entry) -> Line:
+def line_of(entry: Entry) -> Line:
+    """A record for people."""
     try:
         return Line(entry.seq, entry.hash, parse_body(entry.body))
     except ValueError:

@@ -17,6 +17,7 @@ from govflow.store import log
 from govflow.store.api_keys import ApiKeys
 from govflow.store.approvals import Approvals
 from govflow.store.audit_search import AuditSearch
+from govflow.store.audit_stats import AuditStats
 from govflow.store.changes import Changes, Concern, missed, newest
 from govflow.store.delegations import Delegations
 from govflow.store.engine import Database
@@ -65,6 +66,7 @@ class Store:
         self.inbox = Inbox(db)
         self.run_pages = RunPages(db)
         self.audit_search = AuditSearch(db, self._writer)
+        self.audit_stats = AuditStats(db, self._writer)
         self.outbox = Outbox(db, self._writer)
         self.tokens = Tokens(db, self._writer)
         self.revocations = Revocations(self._writer)

@@ -133,7 +133,7 @@ def test_a_search_says_how_far_it_looked(place: Workspace, bob: TestClient, monk
         say(place, "step.outcome", task_run_id=str(number))
     monkeypatch.setattr("govflow.store.audit_search.LOOKED", 4)
     assert isinstance(place.store.audit_search, AuditSearch)
-    asked: dict[str, Any] = {"subject": "zoe"}
+    asked: dict[str, Any] = {"subject": "zoe", "event": "step.outcome"}
     pages = 0
     while True:
         page = bob.get("/api/v1/audit/records", params=asked).json()

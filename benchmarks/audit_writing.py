@@ -1,0 +1,125 @@
+"""Writing to a log: what a caller waits for, beside a write of as many bytes and an fdatasync on the same disk.
+
+A floor and a durable record are measured in turns, so that a busy minute slows both. On SQLite, and on PostgreSQL where
+a server answers; there the disk is the server's, and the floor is that of a file here.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from benchmarks.audit_records import TENANT, draft
+from benchmarks.databases import postgresql, sqlite
+from benchmarks.report import Result, median_with_interval
+from govflow.audit.template import Template
+from govflow.audit.verify import Outcome
+from govflow.store import Store
+
+TURNS = 400
+SPOOLED = 50_000
+WAITERS = 64
+OF_EACH = 200
+GOAL_DURABLE = 2.0  # times the floor
+GOAL_CALLER_US = 10.0
+GOAL_WAITERS = {"SQLite": 12_000.0, "PostgreSQL": 25_000.0}  # records a second
+
+
+def run() -> list[Result]:
+    """Measure both databases."""
+    with sqlite() as url:
+        results = _on(url, "SQLite")
+    with postgresql() as server:
+        return results + (_on(server, "PostgreSQL") if server else [])
+
+
+def _on(url: str, name: str) -> list[Result]:
+    with closing(Store.open(url)) as store, _floor() as floor:
+        results = [_durable(store, name, floor), *_spooled(store, name), _together(store, name)]
+        if store.verify(TENANT).outcome is not Outcome.VERIFIED:
+            raise RuntimeError("the log that was written does not verify")
+        return results
+
+
+@contextmanager
+def _floor() -> Iterator[int]:
+    """A file to which blocks are written."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.open(Path(folder) / "floor", os.O_RDWR | os.O_CREAT)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+
+def _durable(store: Store, name: str, floor: int) -> Result:
+    block = b"x" * 4096  # the least that either database writes
+    floors, records = [], []
+    for turn in range(TURNS):
+        began = time.perf_counter()
+        os.pwrite(floor, block, turn * len(block))
+        os.fdatasync(floor)
+        between = time.perf_counter()
+        store.append(draft(turn), durable=True)
+        floors.append(between - began)
+        records.append(time.perf_counter() - between)
+    ratio, low, high = median_with_interval([ours / theirs for ours, theirs in zip(records, floors, strict=True)])
+    detail = {
+        "interval": [round(low, 3), round(high, 3)],
+        "floor_us": round(statistics.median(floors) * 1e6, 1),
+        "record_us": round(statistics.median(records) * 1e6, 1),
+    }
+    goal = GOAL_DURABLE if name == "SQLite" else None
+    return Result(f"{name}: a durable record beside an fdatasync", ratio, "ratio", goal, detail=detail)
+
+
+def _spooled(store: Store, name: str) -> list[Result]:
+    """What a caller of tier 0 pays: a record made from the template of its step."""
+    template, fill = Template(draft(0)), store.fill
+    fill(template, 1, "warm")
+    began, cpu = time.perf_counter(), time.thread_time()
+    for _ in range(SPOOLED // 10):  # as many as may wait before a caller brings them to the log
+        fill(template, 1, "01a20741-e4f1-7229-9dc8-317e7a9150b0")
+    caller, wall = time.thread_time() - cpu, time.perf_counter() - began
+    store.flush()
+    began = time.perf_counter()
+    for number in range(SPOOLED):
+        store.append(draft(number), durable=False)
+    store.flush()
+    through = SPOOLED / (time.perf_counter() - began)
+    each = SPOOLED // 10
+    detail = {"records": each, "wall_us": round(wall / each * 1e6, 2)}
+    return [
+        Result(f"{name}: caller of a spooled record, CPU", caller / each * 1e6, "us", GOAL_CALLER_US, detail=detail),
+        Result(f"{name}: records through the spool into the log", through, "records/s", detail={"records": SPOOLED}),
+    ]
+
+
+def _together(store: Store, name: str) -> Result:
+    """Threads that each wait for their own durable record, again and again."""
+    waits: list[float] = []
+
+    def write(who: int) -> None:
+        longest = 0.0
+        for number in range(OF_EACH):
+            began = time.perf_counter()
+            store.append(draft(who * OF_EACH + number), durable=True)
+            longest = max(longest, time.perf_counter() - began)
+        waits.append(longest)
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(WAITERS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    each = WAITERS * OF_EACH / (time.perf_counter() - began)
+    detail = {"records": WAITERS * OF_EACH, "worst_wait_ms": round(max(waits) * 1e3, 1)}
+    metric = f"{name}: durable records of {WAITERS} threads that wait"
+    return Result(metric, each, "records/s", GOAL_WAITERS[name], at_least=True, detail=detail)
