@@ -1,18 +1,22 @@
 """What the arithmetic of the audit log costs: proofs, checkpoints, witnessing, and verifying records.
 
-Nothing is read from a disk or a database here: tiles are bytes in memory, as a store would give them. Times are CPU
-time of this process, so that other processes of the machine count for less.
+Tiles are bytes in memory, as a store would give them. Only the last figures are of a database and of an export: from
+the file to the verdict. Times are CPU time, so that other processes of the machine count for less.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from benchmarks import audit_logs
 from benchmarks.report import Result
 from govflow.audit.body import make_body
 from govflow.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -25,6 +29,10 @@ from govflow.audit.tiles import GrowingTiles, Tile, TiledHashes, TilePlace
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.audit.verify import Outcome, verify
 from govflow.audit.witness import AddCheckpoint, Witnessed, decide
+from govflow.services.verify_audit import LogVerdict, verify_log
+from govflow.services.verify_export import verify_export
+from govflow.services.verify_in_processes import cores
+from govflow.settings import load_settings
 
 RECORDS = 1_000_000
 PROOFS = 2_000
@@ -46,6 +54,7 @@ def run(records: int = RECORDS) -> list[Result]:
         *_proofs(hashes, growing.compact().root(), records),
         *_checkpoints(hashes, records),
         _verified(records),
+        *_whole_logs(records),
     ]
 
 
@@ -177,6 +186,34 @@ def _verified(records: int) -> Result:
         at_least=True,
         detail={"records": records, "body_bytes": size},
     )
+
+
+def _whole_logs(records: int) -> list[Result]:
+    """From the file to the verdict, with one process and with one for each core."""
+    private = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
+    with TemporaryDirectory() as folder:
+        database, export = Path(folder, "log.db"), Path(folder, "log.jsonl")
+        audit_logs.database(database, records)
+        key = audit_logs.export(database, export, private, _ORIGIN)
+        settings = load_settings()
+        return [
+            *_both_ways("a database", records, lambda jobs: verify_log(settings, str(database), jobs=jobs)[0]),
+            *_both_ways("an export", records, lambda jobs: verify_export([export], [key], jobs=jobs)),
+        ]
+
+
+def _both_ways(what: str, records: int, verified: Callable[[int], LogVerdict]) -> Iterator[Result]:
+    jobs = cores()
+    for count in sorted({1, jobs}):
+        began, since = os.times(), time.perf_counter()
+        verdict = verified(count).verdict
+        ended, took = os.times(), time.perf_counter() - since
+        if verdict.outcome is not Outcome.VERIFIED or verdict.records != records:
+            raise RuntimeError(f"the log that was made does not verify: {verdict}")
+        spent = sum(ended[:4]) - sum(began[:4])
+        detail = {"records": records, "jobs": count, "seconds": round(took, 3)}
+        name = f"verify {what}, {count} process{'es' if count > 1 else ''}, for each core-second"
+        yield Result(name, records / spent, "records/s", GOAL_VERIFY, at_least=True, detail=detail)
 
 
 def _draft(seq: int) -> Draft:

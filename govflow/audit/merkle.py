@@ -12,6 +12,7 @@ from hashlib import sha256
 HASH_SIZE = 32
 EMPTY_ROOT = sha256(b"").digest()  # RFC 9162, 2.1.1: the root of a tree without leaves
 _NODE = sha256(b"\x01")
+_BLOCK = 256
 
 
 class ProofError(ValueError):
@@ -66,6 +67,35 @@ class CompactRange:
         peaks.append(node)
         self.size += 1
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves by their hashes, whole subtrees of 256 at once."""
+        start = min(-self.size % _BLOCK, len(leaves))
+        for leaf in leaves[:start]:
+            self.append(leaf)
+        while start + _BLOCK <= len(leaves):
+            self.append_subtrees([_perfect(leaves[start : start + _BLOCK])], _BLOCK)
+            start += _BLOCK
+        for leaf in leaves[start:]:
+            self.append(leaf)
+
+    def append_subtrees(self, peaks: Sequence[bytes], size: int) -> None:
+        """Add a tree of ``size`` leaves by its peaks, largest first.
+
+        Raises:
+            ValueError: they are not its peaks, or its largest subtree does not begin here at a multiple of its size.
+        """
+        if len(peaks) != size.bit_count() or (size and self.size % (1 << (size.bit_length() - 1))):
+            raise ValueError(f"a tree of {size} leaves cannot be put behind one of {self.size}")
+        for peak in peaks:
+            level = size.bit_length() - 1
+            node, left = peak, self.size >> level
+            while left & 1:
+                node = hash_node(self._peaks.pop(), node)
+                left >>= 1
+            self._peaks.append(node)
+            self.size += 1 << level
+            size -= 1 << level
+
     def root(self) -> bytes:
         """The Merkle tree hash of all leaves so far (RFC 9162, 2.1.1)."""
         if not self._peaks:
@@ -74,6 +104,15 @@ class CompactRange:
         for peak in reversed(self._peaks[:-1]):
             node = hash_node(peak, node)
         return node
+
+
+def _perfect(leaves: Sequence[bytes]) -> bytes:
+    """The root over so many leaves, a power of two of them."""
+    nodes = leaves
+    while len(nodes) > 1:
+        pairs = iter(nodes)
+        nodes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+    return nodes[0]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

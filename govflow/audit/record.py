@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 FORMAT: Final = 1
 GENESIS: Final = "sha256:" + "0" * 64
@@ -70,14 +70,30 @@ class Log(Protocol):
         """Accept a record. Returns only when the promise of the acknowledgement holds; raises ``StoreError``."""
 
 
+class Copies(NamedTuple):
+    """The columns that repeat what a body says. ``at``: microseconds since 1970."""
+
+    writer: str
+    writer_seq: int
+    event: str
+    subject: str
+    run_id: str | None
+    at: int
+    rule: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sequenced record as it is stored. ``body`` are its canonical bytes; ``hash`` is its leaf hash as stored."""
+    """A sequenced record as it is stored. ``body`` are its canonical bytes; ``hash`` is its leaf hash as stored.
+
+    ``copies`` are the columns beside it, where they were read too.
+    """
 
     seq: int
     prev: str
     body: bytes
     hash: str
+    copies: Copies | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ Pure: entries in, verdict out, in one pass and constant memory. For every record
 1. its stored hash is the leaf hash of its place, its ``prev`` and its body;
 2. its body belongs to this tenant;
 3. its place follows the place before, and its ``prev`` is the hash of the record before;
-4. its number follows the number before in its writer's own count (a gap proves a loss before the log);
+4. the columns that repeat what the body says (:mod:`govflow.audit.copies`) do so;
+5. its number follows the number before in its writer's own count (a gap proves a loss before the log);
 
-and at the end 5. size, last hash and Merkle root are those of the head.
+and at the end 6. size, last hash and Merkle root are those of the head.
 
 What this cannot see: whoever can write both records and head can rewrite them together. A verdict is worth as much as
 the head that it was made against: one that was held elsewhere bounds the rewriting, one beside the records does not.
@@ -19,14 +20,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
 from govflow.audit.body import parse_body
+from govflow.audit.copies import differing
 from govflow.audit.leaf import leaf_bytes, leaf_hash
 from govflow.audit.merkle import CompactRange
 from govflow.audit.record import FORMAT, GENESIS, Entry, Head
+from govflow.audit.spans import Held, Joined
+
+__all__ = ("Held", "How", "Outcome", "Verdict", "verify")
 
 _NEARBY: Final = 4096  # how far a record that was moved is looked for, in records either way
 
@@ -71,13 +76,6 @@ class Verdict:
     root: str | None = None
 
 
-class Held(NamedTuple):
-    """What a checkpoint says of a log: how many records, and the root of their tree (32 bytes)."""
-
-    size: int
-    root: bytes
-
-
 class _Found(Exception):
     """The first bad record."""
 
@@ -90,7 +88,9 @@ class _Unreadable(Exception):
     """A record whose bytes are whole but whose meaning this version does not know."""
 
 
-def verify(entries: Iterable[Entry], head: Head | None, held: Held | None = None) -> Verdict:
+def verify(
+    entries: Iterable[Entry], head: Head | None, held: Held | None = None, after: Joined | None = None
+) -> Verdict:
     """Check a log from its first record to its last.
 
     Args:
@@ -99,11 +99,12 @@ def verify(entries: Iterable[Entry], head: Head | None, held: Held | None = None
             agree with one another give CANNOT_JUDGE.
         held: a checkpoint that was kept elsewhere and whose signature was checked: nothing before it can have been
             rewritten, whoever holds the database. It stands in for a head that is not there.
+        after: what is known to be good already: ``entries`` begin behind it. It is used up.
     """
     against = f"the head of {head.tenant!r} with {head.size} records" if head else "no head"
     if held is not None:
         against = f"a checkpoint of {held.size} records" + (f" and {against}" if head else "")
-    walk = _Walk(head.tenant if head else None, held)
+    walk = _Walk(head.tenant if head else None, held, after)
     try:
         walk.through(iter(entries))
         if held is not None:
@@ -128,7 +129,7 @@ def verify(entries: Iterable[Entry], head: Head | None, held: Held | None = None
 class _Walk:
     """The state of one pass. ``size`` records are good, the last of them has the hash ``prev``."""
 
-    def __init__(self, tenant: str | None, held: Held | None = None) -> None:
+    def __init__(self, tenant: str | None, held: Held | None, after: Joined | None) -> None:
         self.tenant = tenant
         self.held_size = -1 if held is None else held.size
         self.held_root = b"" if held is None else held.root
@@ -137,6 +138,9 @@ class _Walk:
         self.before = GENESIS  # ``prev`` of the last good record: tells an inserted record from an altered one
         self.tree = CompactRange()
         self.writers: dict[str, int] = {}  # writer to its next number
+        if after is not None:
+            self.tenant, self.size, self.tree, self.writers = after.tenant, after.size, after.tree, after.writers
+            self.prev, self.before = "sha256:" + after.prev.hex(), "sha256:" + after.before.hex()
 
     def through(self, entries: Iterator[Entry]) -> None:
         """Take every entry; raise at the first that is bad."""
@@ -152,6 +156,9 @@ class _Walk:
                 self.tenant = body["tenant"]
             if entry.seq != self.size or entry.prev != self.prev:
                 self._explain_link(entry, entries)
+            if entry.copies is not None and (column := differing(body, entry.copies)) is not None:
+                words = f"Record {self.size} was altered: its column {column!r} does not say what its bytes say."
+                raise _Found(self.size, How.ALTERED, words)
             self._count(body)
             append(bytes.fromhex(entry.hash[7:]))
             self.size += 1
@@ -188,9 +195,10 @@ class _Walk:
         try:
             body: dict[str, Any] = orjson.loads(entry.body)
             # The short way for what this version writes; whatever else it is, parse_body says so in words.
-            if body["format"] != FORMAT or not isinstance(body["writer_seq"], int):
+            if body["format"] != FORMAT or type(body["writer_seq"]) is not int:
                 raise ValueError
-            _ = body["tenant"], body["writer"]
+            if [type(body[name]) for name in ("tenant", "writer", "payload")] != [str, str, dict]:
+                raise ValueError
         except (ValueError, KeyError, TypeError):
             try:
                 return parse_body(entry.body)
@@ -246,6 +254,9 @@ class _Walk:
             last = entry.seq - 1
             span = f"Record {place} is" if last == place else f"Records {place} to {last} are"
             raise _Found(place, How.MISSING, f"{span} missing: record {entry.seq} comes next.")
+        if entry.seq < 0:
+            words = f"Record {entry.seq} was inserted: the first record of a log is record 0."
+            raise _Found(entry.seq, How.INSERTED, words)
         if entry.seq < place:
             if entry.hash == self.prev or entry.seq < place - 1:
                 words = f"Record {entry.seq} is a duplicate: it stands in the log again, behind record {place - 1}."

@@ -35,6 +35,7 @@ def verify(
     tenant: str | None = None,
     checkpoint: Path | None = None,
     keys: Keys = (),
+    jobs: int | None = None,
     format: Literal["text", "json"] = "text",
 ) -> int:
     """Check the log from its first record to its last: verified, tampered at record k, or cannot be judged.
@@ -58,27 +59,32 @@ def verify(
         tenant: check the log of this tenant only.
         checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
         keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
+        jobs: how many processes check at once; by default one for each core. Logs of less than 65,537 records need one.
         format: text for people, json for programs.
     """
     from govflow.audit.verify import Outcome
-    from govflow.cli.output import counting, progress, write, write_json
+    from govflow.cli.output import counting, write, write_json
     from govflow.errors import RequestError
     from govflow.services.describe.escape import plain
     from govflow.services.verify_audit import verify_log, worst
     from govflow.services.verify_export import verify_export
+    from govflow.services.verify_in_processes import cores
     from govflow.settings import load_settings
 
+    if jobs is not None and jobs < 1:
+        raise RequestError(f"--jobs {jobs}: at least one process has to check.", mend="Give a positive number.")
+    jobs = jobs or cores()
     held = None if checkpoint is None else _held(checkpoint, keys)
     if database is not None and database.endswith(".jsonl") and "://" not in database:
         if tenant is not None:
             raise RequestError("An export is of one tenant.", mend="Leave --tenant out.")
-        with counting("verifying the export, bytes") as told:
-            verdicts = [verify_export([Path(database), *more], _parsed(keys), held, told)]
+        with counting("verifying the export, records") as told:
+            verdicts = [verify_export([Path(database), *more], _parsed(keys), held, told, jobs)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
-        with progress("verifying the log"):
-            verdicts = verify_log(load_settings(), database, tenant, held)
+        with counting("verifying the log, records") as told:
+            verdicts = verify_log(load_settings(), database, tenant, held, jobs=jobs, told=told)
     outcome = worst(verdicts)
     if format == "json":
         write_json({"verdict": str(outcome), "logs": [one.to_dict() for one in verdicts]})

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from govflow.audit.body import parse_body
 from govflow.audit.record import Entry
-from govflow.audit.verify import Held, Outcome, Verdict
+from govflow.audit.spans import Held, Told
+from govflow.audit.verify import Outcome, Verdict
 from govflow.errors import InputError, RequestError
+from govflow.services.verify_in_processes import in_processes
 from govflow.settings import Settings, redact_url
 
 if TYPE_CHECKING:
@@ -42,7 +45,13 @@ class LogVerdict:
 
 
 def verify_log(
-    settings: Settings, database: str | None = None, tenant: str | None = None, held: Held | None = None
+    settings: Settings,
+    database: str | None = None,
+    tenant: str | None = None,
+    held: Held | None = None,
+    *,
+    jobs: int = 1,
+    told: Told = lambda done, total: None,
 ) -> list[LogVerdict]:
     """Check whole logs, from the first record to the last.
 
@@ -51,16 +60,22 @@ def verify_log(
         database: another database: a URL, or the path of a SQLite file. All of its tenants are checked.
         tenant: check this tenant's log only.
         held: a checkpoint of that log that was kept elsewhere, with its signature checked.
+        jobs: how many processes check at once.
+        told: called now and then.
 
     Raises:
         InputError: there is no such database; nothing is created.
         StoreError: it cannot be opened.
     """
+    from govflow.store.verifying import check_part
+
     with opened(settings, database) as store:
         if held is not None and database is not None and tenant is None:
             raise RequestError("A checkpoint is of one log.", mend="Say whose log it is: --tenant NAME.")
         names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
-        return [LogVerdict(name, store.verify(name, held)) for name in names]
+        url = settings.database_url if database is None else _url(database)
+        checker = in_processes(partial(check_part, url), jobs) if jobs > 1 else None
+        return [LogVerdict(name, store.verify(name, held, checker, told)) for name in names]
 
 
 def worst(verdicts: list[LogVerdict]) -> Outcome:

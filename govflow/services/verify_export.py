@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final
 
 from govflow.audit.checkpoint import open_checkpoint, origin_of
 from govflow.audit.export import Header, checkpoint_in, entry_in
 from govflow.audit.note import NotTrusted
 from govflow.audit.record import Entry, Head
+from govflow.audit.spans import Joined, join
 from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.verify import Held, Outcome, Verdict, verify
 from govflow.errors import InputError
+from govflow.services.export_parts import LINE, Contents, check_part, contents_of, marked
 from govflow.services.verify_audit import LogVerdict
+from govflow.services.verify_in_processes import in_processes
 
 Told = Callable[[int, int | None], None]
-"""Takes how many bytes were read, and how many there are."""
-
-_LINE: Final = 1 << 24  # bytes; a record is far smaller, and a file without line ends must not fill the memory
-_OFTEN: Final = 10_000  # records between two words about how far it is
+"""Takes how many records were checked, and how many there are."""
 
 
 def verify_export(
@@ -28,6 +29,7 @@ def verify_export(
     keys: Sequence[VerifierKey],
     held: Held | None = None,
     told: Told = lambda done, total: None,
+    jobs: int = 1,
 ) -> LogVerdict:
     """Check the files of one export against its checkpoint, and against one that was kept elsewhere.
 
@@ -37,19 +39,22 @@ def verify_export(
         held: what a checkpoint says that was kept elsewhere and whose signature was checked: without it an older
             export, or one of a fork that the same key signed, cannot be told from the newest.
         told: called now and then.
+        jobs: how many processes check at once.
 
     Raises:
         InputError: a file cannot be read.
     """
     try:
-        return _verified(files, keys, held, told)
+        return _verified(files, keys, held, told, jobs)
     except OSError as error:
         raise InputError(
             f"{error.filename} cannot be read: {error.strerror or error}.", mend="Name files that are there."
         ) from None
 
 
-def _verified(files: Sequence[Path], keys: Sequence[VerifierKey], held: Held | None, told: Told) -> LogVerdict:
+def _verified(
+    files: Sequence[Path], keys: Sequence[VerifierKey], held: Held | None, told: Told, jobs: int
+) -> LogVerdict:
     headers: dict[Path, Header] = {}
     for file in files:
         try:
@@ -63,35 +68,49 @@ def _verified(files: Sequence[Path], keys: Sequence[VerifierKey], held: Held | N
     if any(header.tenant != first.tenant for header in headers.values()):
         return _unjudged(first.tenant, "The files are of the logs of several tenants: give those of one.")
     try:
-        own = _sealed(ordered, first.tenant, keys)
+        contents = contents_of(ordered, first.tenant)
+        own = _sealed(contents.notes, first.tenant, keys)
     except (ValueError, NotTrusted) as error:
         return _unjudged(first.tenant, f"The checkpoint of the export does not count: {error}.")
+    checked = partial(_checked, ordered, contents, told, jobs)
     if own is None:
-        verdict = verify(_entries(ordered, told), None, held)
+        verdict = checked(None, held)
         missing = (
             " The export has no checkpoint: its end is missing." if verdict.outcome is Outcome.CANNOT_JUDGE else ""
         )
         return LogVerdict(first.tenant, replace(verdict, words=verdict.words + missing))
-    verdict = verify(_entries(ordered, told), None, own)
+    verdict = checked(None, own)
     if verdict.outcome is Outcome.CANNOT_JUDGE and verdict.records > own.size:
         verdict = replace(
             verdict, words=f"{verdict.records - own.size} records are behind the checkpoint of the export."
         )
     if held is not None and verdict.hash is not None and verdict.root is not None:
         # Whole in itself; now that its end is known, it is held to what somebody else has kept.
-        head = Head(first.tenant, verdict.records, verdict.hash, verdict.root)
-        verdict = verify(_entries(ordered, told), head, held)
+        verdict = checked(Head(first.tenant, verdict.records, verdict.hash, verdict.root), held)
     return LogVerdict(first.tenant, verdict)
+
+
+def _checked(
+    files: Sequence[Path], contents: Contents, told: Told, jobs: int, head: Head | None, held: Held | None
+) -> Verdict:
+    """Span by span as far as all is well, and then record by record."""
+    parts = contents.parts if contents.whole else []
+    good = Joined(parts[0].tenant) if parts else None
+    if good is not None:
+        check = in_processes(check_part, min(jobs, len(parts))) if jobs > 1 and len(parts) > 1 else None
+        to_check = parts if held is None else list(marked(parts, held.size))
+        with closing(check(to_check) if check else (check_part(part) for part in to_check)) as spans:
+            join(good, spans, held, contents.records, told)
+    return verify(_entries(files, 0 if good is None else good.size), head, held, good)
 
 
 def _header(file: Path) -> Header:
     with file.open("rb") as lines:
-        return Header.parse(lines.readline(_LINE))
+        return Header.parse(lines.readline(LINE))
 
 
-def _sealed(files: Sequence[Path], tenant: str, keys: Sequence[VerifierKey]) -> Held | None:
+def _sealed(notes: Sequence[str], tenant: str, keys: Sequence[VerifierKey]) -> Held | None:
     """What the checkpoint of the export says; None if there is none."""
-    notes = [note for file in files for line in _lines(file) if (note := checkpoint_in(line)) is not None]
     if not notes:
         return None
     if len(notes) > 1:
@@ -104,24 +123,23 @@ def _sealed(files: Sequence[Path], tenant: str, keys: Sequence[VerifierKey]) -> 
     return Held(opened.size, opened.root)
 
 
-def _entries(files: Sequence[Path], told: Told) -> Iterator[Entry]:
-    total, read, place = sum(file.stat().st_size for file in files), 0, 0
+def _entries(files: Sequence[Path], start: int) -> Iterator[Entry]:
+    """The records from a place on."""
+    place = 0
     for file in files:
         for line in _lines(file):
-            read += len(line)
             if checkpoint_in(line) is not None:
                 continue
-            yield entry_in(line, place)
+            if place >= start:
+                yield entry_in(line, place)
             place += 1
-            if place % _OFTEN == 0:
-                told(read, total)
 
 
 def _lines(file: Path) -> Iterator[bytes]:
     """The lines behind the header."""
     with file.open("rb") as lines:
-        lines.readline(_LINE)
-        while line := lines.readline(_LINE):
+        lines.readline(LINE)
+        while line := lines.readline(LINE):
             yield line
 
 

@@ -22,8 +22,9 @@ from zlib import crc32
 import orjson
 
 from govflow.audit.body import parse_body
+from govflow.audit.copies import rule_in
 from govflow.audit.template import Template, fill
-from govflow.store.log import Pending, rule_in
+from govflow.store.log import Pending
 from govflow.store.times import micros
 
 _CRC: Final = 8  # hexadecimal digits

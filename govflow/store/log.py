@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -11,13 +12,15 @@ from sqlalchemy import Connection
 from govflow.audit.body import parse_body
 from govflow.audit.leaf import leaf_bytes, leaf_digest
 from govflow.audit.merkle import CompactRange
-from govflow.audit.record import GENESIS, Entry, Head
+from govflow.audit.record import GENESIS, Copies, Entry, Head
 from govflow.errors import StoreError
 from govflow.store.engine import Database
-from govflow.store.statements import run
+from govflow.store.statements import run, with_marks
 
 GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
 _PAGE: Final = 2_000
+_RAW_PAGE: Final = 4_096
+_NO_HASH: Final = "sha256:"  # what stands where no bytes are: no record has it
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
 _COLUMNS: Final = {
     "tenant": "text",
@@ -49,12 +52,6 @@ class Pending(NamedTuple):
     rule: str | None
     body: bytes
     values: tuple[tuple[str, bytes, str], ...] = ()
-
-
-def rule_in(payload: Mapping[str, Any]) -> str | None:
-    """The rule that decided, of a record that says one: a copy to search by, as event and subject are."""
-    rule = payload.get("rule")
-    return rule if isinstance(rule, str) else None
 
 
 def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = ()) -> dict[tuple[str, int], int]:
@@ -104,14 +101,45 @@ def head(connection: Connection, tenant: str) -> Head:
 
 
 def walk(connection: Connection, tenant: str, start: int = 0) -> Generator[Entry]:
-    """The entries of a log in order, all from one connection with a transaction begun; close it where it is left."""
-    statement = f"{_SELECT} WHERE tenant=? AND seq>=? ORDER BY seq"
-    result = run(connection, statement, (tenant, start), stream=True)
+    """The entries of a log in order, whatever somebody has put into its rows, and their columns.
+
+    All from one connection with a transaction begun; close it where it is left. From 0 on are also those that stand
+    before it, and should not.
+    """
+    text = ("CAST({} AS BLOB)" if connection.dialect.name == "sqlite" else "{}").format  # may be no UTF-8
+    copies = ", ".join(text(name) if _COLUMNS[name] == "text" else name for name in Copies._fields)
+    where, parameters = ("tenant=? AND seq>=?", (tenant, start)) if start else ("tenant=?", (tenant,))
+    statement = f"SELECT seq, prev, hash, body, {copies} FROM audit_record WHERE {where} ORDER BY seq"
+    result = run(connection, statement, parameters, stream=True)
     try:
         while rows := result.fetchmany(_PAGE):
-            yield from map(_entry, rows)
+            yield from map(_as_it_is, rows)
     finally:
         result.close()
+
+
+def raw_pages(connection: Connection, tenant: str, start: int, end: int) -> Iterator[list[Any]]:
+    """The rows of a log from one place to before another, as the driver gives them, some thousand at once.
+
+    Each has seq, prev, hash and body, and then what :class:`govflow.audit.record.Copies` has.
+    """
+    statement = f"SELECT seq, prev, hash, body, {', '.join(Copies._fields)} FROM audit_record" + (
+        " WHERE tenant=? AND seq>=? AND seq<? ORDER BY seq"
+    )
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        cursor, statement = driver.cursor(binary=True), with_marks(statement)
+    else:
+        cursor = driver.cursor()
+    with closing(cursor):
+        for first in range(start, end, _RAW_PAGE):
+            cursor.execute(statement, (tenant, first, min(first + _RAW_PAGE, end)))
+            yield cursor.fetchall()
+
+
+def has_before_first(connection: Connection, tenant: str) -> bool:
+    """Whether a row stands before the place of the first record."""
+    return run(connection, "SELECT 1 FROM audit_record WHERE tenant=? AND seq<0 LIMIT 1", (tenant,)).first() is not None
 
 
 def pages(db: Database, tenant: str, start: int, events: tuple[str, ...] = ()) -> Iterator[Entry]:
@@ -176,6 +204,19 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(seq, "sha256:" + prev.hex(), body, "sha256:" + digest.hex())
 
 
+def _as_it_is(row: Sequence[Any]) -> Entry:
+    """As :func:`_entry`, of a row in which anything may stand: what is not of its kind fits no record."""
+    seq, prev, digest, body = row[:4]
+    copies: list[Any] = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row[4:]]
+    return Entry(
+        seq if isinstance(seq, int) else -1,
+        "sha256:" + prev.hex() if isinstance(prev, bytes) else _NO_HASH,
+        body if isinstance(body, bytes) else b"",
+        "sha256:" + digest.hex() if isinstance(digest, bytes) else _NO_HASH,
+        Copies(*copies),
+    )
+
+
 def _unknown(db: Database, batch: Iterable[Pending]) -> Iterator[Pending]:
     known: dict[str, int] = {}
     for record in batch:
@@ -198,6 +239,8 @@ def _read_end(tenant: str, row: Sequence[Any] | None) -> tuple[int, bytes, Compa
     if row is None:
         return 0, GENESIS_BYTES, CompactRange()
     try:
+        if not (isinstance(row[1], bytes) and len(row[1]) == len(GENESIS_BYTES)):
+            raise ValueError("its hash is none")
         return row[0], row[1], CompactRange.from_bytes(row[0], row[2])
     except (ValueError, TypeError) as error:
         raise StoreError(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from govflow.audit.record import Ack, Draft, Entry, Head
+from govflow.audit.spans import Held, Told
 from govflow.audit.template import Template
-from govflow.audit.verify import Held, Verdict, verify
+from govflow.audit.verify import Verdict
 from govflow.store import log
 from govflow.store.api_keys import ApiKeys
 from govflow.store.approvals import Approvals
@@ -44,6 +44,7 @@ from govflow.store.sqlite import SqliteDatabase
 from govflow.store.standing import StandingApprovals
 from govflow.store.tokens import Tokens
 from govflow.store.values import Values
+from govflow.store.verifying import Checker, verify_at_one_moment
 from govflow.store.watch import Watch
 from govflow.store.writer import Writer
 
@@ -203,16 +204,24 @@ class Store:
         with self._db.reading() as connection:
             return log.steps_of(connection, tenant, run_id, event)
 
-    def verify(self, tenant: str, held: Held | None = None) -> Verdict:
+    def verify(
+        self,
+        tenant: str,
+        held: Held | None = None,
+        checker: Checker | None = None,
+        told: Told = lambda done, total: None,
+    ) -> Verdict:
         """Check the whole log of a tenant against the head that stands in the same database, at one moment.
 
         Args:
             tenant: whose log.
             held: a checkpoint that was kept elsewhere.
+            checker: who checks the spans of the log, such as several processes; None: this thread does.
+            told: called now and then.
         """
         self.flush()
-        with self._db.snapshot() as connection, closing(log.walk(connection, tenant)) as entries:
-            return verify(entries, log.head(connection, tenant), held)
+        with self._db.snapshot() as connection:
+            return verify_at_one_moment(self._db, connection, tenant, held, checker, told)
 
 
 @cache

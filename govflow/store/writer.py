@@ -26,6 +26,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from govflow.audit.body import SALT_BYTES, commit, make_body
+from govflow.audit.copies import rule_in
 from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Template
 from govflow.errors import StoreError
@@ -34,7 +35,7 @@ from govflow.store import lifetime
 from govflow.store.engine import Database
 from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
-from govflow.store.log import Pending, rule_in, sequence
+from govflow.store.log import Pending, sequence
 from govflow.store.spool import Foreign, Spool, mark_of, others
 from govflow.store.times import micros, moment
 

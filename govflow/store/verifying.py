@@ -1,0 +1,97 @@
+"""Checking a tenant's log as the database holds it: span by span and fast, and record by record where one is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from govflow.audit.spans import SPAN, Joined, Span, SpanCheck, Told, join
+from govflow.audit.verify import Held, How, Outcome, Verdict, verify
+from govflow.errors import StoreError
+from govflow.store import log
+from govflow.store.engine import Database
+from govflow.store.location import open_database
+
+
+class Part(NamedTuple):
+    """A span of a log to be checked: from one place to before another; ``mark`` as of :class:`SpanCheck`."""
+
+    tenant: str
+    start: int
+    end: int
+    mark: int | None
+
+
+Checker = Callable[[Sequence[Part]], Generator[Span | None]]
+"""Checks parts, in their order; None for one in which something is wrong."""
+
+
+def verify_at_one_moment(
+    db: Database, connection: Connection, tenant: str, held: Held | None, checker: Checker | None, told: Told
+) -> Verdict:
+    """Check a log against the head beside it.
+
+    Args:
+        db: where.
+        connection: sees one moment.
+        tenant: whose log.
+        held: a checkpoint that was kept elsewhere.
+        checker: who checks the spans; None: this thread does.
+        told: called after each span.
+    """
+    try:
+        head = log.head(connection, tenant)
+    except StoreError as error:  # its row cannot be the end of any log
+        with closing(log.walk(connection, tenant)) as entries:
+            verdict = verify(entries, None, held)
+        if verdict.outcome is Outcome.TAMPERED:
+            return verdict
+        last = max(verdict.records - 1, 0)
+        return Verdict(Outcome.TAMPERED, str(error), verdict.records, "its head", seq=last, how=How.ALTERED)
+    good = Joined(tenant)
+    if not log.has_before_first(connection, tenant):
+        parts = _parts(tenant, head.size, held)
+        spans = (span_of(db, connection, part) for part in parts)
+        if checker is not None and len(parts) > 1:
+            spans = checker(parts)
+        with closing(spans):
+            join(good, spans, held, head.size, told)
+    with closing(log.walk(connection, tenant, good.size)) as entries:
+        return verify(entries, head, held, good)
+
+
+def span_of(db: Database, connection: Connection, part: Part) -> Span | None:
+    """What is known of a part of a log; None if something is wrong in it, or it cannot be read."""
+    check = SpanCheck(part.tenant, part.start, part.mark)
+    try:
+        for rows in log.raw_pages(connection, part.tenant, part.start, part.end):
+            if not check.rows(rows):
+                return None
+    except db.failures:  # whoever reads record by record says what it is
+        return None
+    return check.result() if check.place == part.end else None
+
+
+def check_part(url: str, part: Part) -> Span | None:
+    """As :func:`span_of`, in a process that has no database open."""
+    db = _opened.get(url)
+    if db is None:
+        db = _opened[url] = open_database(url)
+    with db.snapshot() as connection:
+        return span_of(db, connection, part)
+
+
+_opened: Final[dict[str, Database]] = {}
+
+
+def _parts(tenant: str, size: int, held: Held | None) -> list[Part]:
+    mark = None if held is None else held.size
+    starts = range(0, size, SPAN)
+    return [
+        Part(tenant, start, end, mark if mark is not None and start < mark <= end else None)
+        for start in starts
+        for end in [min(start + SPAN, size)]
+    ]
