@@ -6,6 +6,7 @@ a server answers; there the disk is the server's, and the floor is that of a fil
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import statistics
 import tempfile
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.audit_records import TENANT, draft
 from benchmarks.databases import postgresql, sqlite
@@ -26,6 +28,9 @@ TURNS = 400
 SPOOLED = 50_000
 WAITERS = 64
 OF_EACH = 200
+PROCESSES = THREADS = 8
+CROWDED_SECONDS = 5.0
+GOAL_FAIR = 0.8
 GOAL_DURABLE = 2.0  # times the floor
 GOAL_CALLER_US = 10.0
 GOAL_WAITERS = {"SQLite": 12_000.0, "PostgreSQL": 25_000.0}  # records a second
@@ -42,6 +47,7 @@ def run() -> list[Result]:
 def _on(url: str, name: str) -> list[Result]:
     with closing(Store.open(url)) as store, _floor() as floor:
         results = [_durable(store, name, floor), *_spooled(store, name), _together(store, name)]
+        results += _crowd(url, name)
         if store.verify(TENANT).outcome is not Outcome.VERIFIED:
             raise RuntimeError("the log that was written does not verify")
         return results
@@ -99,6 +105,48 @@ def _spooled(store: Store, name: str) -> list[Result]:
         Result(f"{name}: caller of a spooled record, CPU", caller / each * 1e6, "us", GOAL_CALLER_US, detail=detail),
         Result(f"{name}: records through the spool into the log", through, "records/s", detail={"records": SPOOLED}),
     ]
+
+
+def _crowd(url: str, name: str) -> list[Result]:
+    """Processes of threads that each wait for their own durable records, for the same time: who gets how many."""
+    spawn = multiprocessing.get_context("spawn")
+    begin = spawn.Barrier(PROCESSES)
+    told: multiprocessing.SimpleQueue[tuple[int, float]] = spawn.SimpleQueue()
+    processes = [spawn.Process(target=_one_of_the_crowd, args=(url, begin, told)) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    counts, waits = zip(*(told.get() for _ in processes), strict=True)
+    for process in processes:
+        process.join()
+    crowd = f"{PROCESSES} processes of {THREADS} threads"
+    detail = {"counts": sorted(counts), "worst_wait_ms": round(max(waits) * 1e3, 1)}
+    return [
+        Result(
+            f"{name}: {crowd}, least of a process to most", min(counts) / max(counts), "ratio", GOAL_FAIR, True, detail
+        ),
+        Result(f"{name}: {crowd}, durable records", sum(counts) / CROWDED_SECONDS, "records/s"),
+    ]
+
+
+def _one_of_the_crowd(url: str, begin: Any, told: Any) -> None:
+    counts, waits = [0] * THREADS, [0.0] * THREADS
+    with closing(Store.open(url)) as store:
+        store.append(draft(0), durable=True)
+        begin.wait()
+        end = time.perf_counter() + CROWDED_SECONDS
+
+        def write(who: int) -> None:
+            while (began := time.perf_counter()) < end:
+                store.append(draft(counts[who]), durable=True)
+                waits[who] = max(waits[who], time.perf_counter() - began)
+                counts[who] += 1
+
+        threads = [threading.Thread(target=write, args=(who,)) for who in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    told.put((sum(counts), max(waits)))
 
 
 def _together(store: Store, name: str) -> Result:
