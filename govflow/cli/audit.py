@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from govflow.cli import asking_log, erasing
+from govflow.cli import asking_log, erasing, exporting_log
 
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
@@ -19,6 +19,7 @@ app = App(name="audit", help="Verify, seal, prove and read the audit log.", help
 for command in (
     asking_log.query,
     asking_log.stats,
+    exporting_log.export,
     erasing.erase,
     erasing.erasures,
     erasing.hold,
@@ -128,40 +129,6 @@ def checkpoint(*, out: Path | None = None, format: Literal["text", "json"] = "te
         write_json({"size": sealed.size, "at": sealed.at.isoformat(), "note": sealed.note})
     else:
         write(f"{sealed.size} records, in {out}" if out else sealed.note.rstrip("\n"))
-    return 0
-
-
-@app.command
-def export(out: Path, *, format: Literal["text", "json"] = "text") -> int:
-    """Write a copy of the log that verifies by itself: JSON lines, with the newest checkpoint as the last.
-
-    Personal values are not in it: records only commit to them. Records that no checkpoint covers yet are left for the
-    next export. The export is itself a record of the log.
-
-    Examples, one a line:
-
-    - `govflow audit export log.jsonl`
-    - `govflow audit export exports/`
-
-    Args:
-        out: a file that is not there yet; or a folder, which gets one file for each day (UTC).
-        format: text for people, json for programs.
-    """
-    from datetime import UTC, datetime
-
-    from govflow.cli import session
-    from govflow.cli.output import counting, write, write_json
-    from govflow.errors import RequestError
-    from govflow.services.export_audit import export_log
-
-    if not out.is_dir() and out.suffix != ".jsonl":
-        raise RequestError(f"{out} is no folder and not named *.jsonl.", mend="Make the folder, or name it *.jsonl.")
-    with session.workspace() as workspace, counting("exporting the log, records") as told:
-        done = export_log(workspace, out, datetime.now(UTC), told)
-    if format == "json":
-        write_json({"records": done.records, "left": done.left, "files": [str(file) for file in done.files]})
-    else:
-        write(f"{done.records} records, in {', '.join(map(str, done.files))}")
     return 0
 
 

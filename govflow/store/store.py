@@ -17,6 +17,7 @@ from govflow.store import log
 from govflow.store.api_keys import ApiKeys
 from govflow.store.approvals import Approvals
 from govflow.store.audit_search import AuditSearch
+from govflow.store.audit_selection import AuditSelection
 from govflow.store.audit_stats import AuditStats
 from govflow.store.changes import Changes, Concern, missed, newest
 from govflow.store.delegations import Delegations
@@ -67,6 +68,7 @@ class Store:
         self.inbox = Inbox(db)
         self.run_pages = RunPages(db)
         self.audit_search = AuditSearch(db, self._writer)
+        self.audit_selection = AuditSelection(db, self._writer)
         self.audit_stats = AuditStats(db, self._writer)
         self.outbox = Outbox(db, self._writer)
         self.tokens = Tokens(db, self._writer)
