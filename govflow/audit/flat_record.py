@@ -1,4 +1,4 @@
-"""A record as one row of a table, for spreadsheets and data frames. It cannot be verified: it lacks the hashed bytes."""
+"""A record as one row of a table, for spreadsheets. It cannot be verified: the hashed bytes are not in it."""
 
 from __future__ import annotations
 
