@@ -231,18 +231,21 @@ class _Walk:
         if self.tenant is not None and _tenant_of(entry) not in {None, self.tenant}:
             words = f"Record {place} was transplanted: it belongs to the log of {_tenant_of(entry)!r}."
             raise _Found(place, How.TRANSPLANTED, words)
-        # It is whole, but for another place. If the one for this place comes later they were exchanged.
+        if home == place:
+            words = f"Record {place} was altered: it has the number {entry.seq}, and was written as record {home}."
+            raise _Found(place, How.ALTERED, words)
+        if home == place - 1 and entry.prev == self.before and entry.hash != self.prev:
+            words = f"Record {home} was inserted: what was written in its place stands behind it, renumbered."
+            raise _Found(home, How.INSERTED, words)
+        if home < place:  # where the record of that number has been found good
+            words = f"Record {place} is a duplicate: it was written as record {home}."
+            raise _Found(place, How.DUPLICATE, words)
+        # It is whole, but for a later place. If the one for this place comes later too they were exchanged.
         if any(_fits(other, place, self.prev) for other in islice(rest, _NEARBY)):
             words = f"Record {place} was reordered: what stands there was written as record {home}."
             raise _Found(place, How.REORDERED, words)
-        if home > place:
-            words = f"Record {place} is missing: what stands there was written as record {home}, and renumbered."
-            raise _Found(place, How.MISSING, words)
-        if home == place - 1 and entry.prev == self.before:
-            words = f"Record {place - 1} was inserted: what was written in its place stands behind it, renumbered."
-            raise _Found(place - 1, How.INSERTED, words)
-        words = f"Record {place} is a duplicate: it was written as record {home}."
-        raise _Found(place, How.DUPLICATE, words)
+        words = f"Record {place} is missing: what stands there was written as record {home}, and renumbered."
+        raise _Found(place, How.MISSING, words)
 
     def _explain_link(self, entry: Entry, rest: Iterator[Entry]) -> None:
         """The record is whole in itself but does not follow the one before."""

@@ -20,6 +20,12 @@ from govflow.store.statements import run, with_marks
 GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
 _PAGE: Final = 2_000
 _RAW_PAGE: Final = 4_096
+# SQLite keeps any value in any column, also text that is no UTF-8, which its driver does not give out.
+_OF_ITS_KIND: Final = {
+    "text": "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'null' THEN NULL ELSE -1 END",
+    "bigint": "CASE typeof({0}) WHEN 'integer' THEN {0} END",
+    "bytea": "CASE typeof({0}) WHEN 'blob' THEN {0} END",
+}
 _NO_HASH: Final = "sha256:"  # what stands where no bytes are: no record has it
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
 _COLUMNS: Final = {
@@ -106,10 +112,11 @@ def walk(connection: Connection, tenant: str, start: int = 0) -> Generator[Entry
     All from one connection with a transaction begun; close it where it is left. From 0 on are also those that stand
     before it, and should not.
     """
-    text = ("CAST({} AS BLOB)" if connection.dialect.name == "sqlite" else "{}").format  # may be no UTF-8
-    copies = ", ".join(text(name) if _COLUMNS[name] == "text" else name for name in Copies._fields)
+    columns: list[str] = ["seq", "prev", "hash", "body", *Copies._fields]
+    if connection.dialect.name == "sqlite":
+        columns = [_OF_ITS_KIND[_COLUMNS[name]].format(name) for name in columns]
     where, parameters = ("tenant=? AND seq>=?", (tenant, start)) if start else ("tenant=?", (tenant,))
-    statement = f"SELECT seq, prev, hash, body, {copies} FROM audit_record WHERE {where} ORDER BY seq"
+    statement = f"SELECT {', '.join(columns)} FROM audit_record WHERE {where} ORDER BY seq"
     result = run(connection, statement, parameters, stream=True)
     try:
         while rows := result.fetchmany(_PAGE):
