@@ -6,25 +6,30 @@ One JSON document a line, in one file or in several that follow one another:
     {"hash":"sha256:…","leaf":{"body":…,"prev":"sha256:…","seq":0}}
     {"checkpoint":"log.example/acme\n1\n…"}
 
-The first line of each file says how many records come before it and the hash of the last of them. What stands behind
+The first line of each file says how many records come before it, the hash of the last of them and, under ``tree``, the
+hashes of the full subtrees that they make up, the largest first (RFC 9162, 2.1): with these a file leads to the root of
+the checkpoint without those before it, and a line that says something else does not. What stands behind
 ``"leaf":`` are the bytes that are hashed (:mod:`govflow.audit.record`), never a re-serialisation; a line that is not of
 this form is a record that was altered. The checkpoint covers all records and is the last line of the last file.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
 from govflow.audit.leaf import leaf_bytes
+from govflow.audit.merkle import HASH_SIZE, CompactRange
 from govflow.audit.record import GENESIS, Entry
 
 NAME: Final = "govflow-audit"
 FORMAT: Final = 1
 
 _HASH: Final = len(GENESIS)  # bytes of a hash as it is written
+_SPELLED: Final = re.compile("sha256:[0-9a-f]{64}")
 _OPENS: Final = b'{"hash":"'
 _LEAF: Final = b'","leaf":{"body":'
 _PREV: Final = b',"prev":"'
@@ -34,15 +39,21 @@ _NOTE: Final = b'{"checkpoint":'
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a file. ``size``: records before it; ``hash``: of the last of them, zeros if there is none."""
+    """The first line of a file. ``size``: records before it; ``hash``: of the last of them, zeros if there is none.
+
+    ``peaks`` are the full subtrees of these records, the largest first; empty also where an older version wrote none.
+    """
 
     tenant: str
     size: int
     hash: str
+    peaks: tuple[bytes, ...] = ()
 
     def line(self) -> bytes:
         """The line, with its end."""
-        before = {"hash": self.hash, "size": self.size}
+        before: dict[str, object] = {"hash": self.hash, "size": self.size}
+        if self.peaks:
+            before["tree"] = [peak.hex() for peak in self.peaks]
         return orjson.dumps({"export": NAME, "format": FORMAT, "from": before, "tenant": self.tenant}) + b"\n"
 
     @classmethod
@@ -58,12 +69,27 @@ class Header:
                 raise ValueError("it is no export of an audit log")
             if found["format"] != FORMAT:
                 raise ValueError(f"it is of format {found['format']!r}, and this version reads {FORMAT}")
-            tenant, size, last = found["tenant"], found["from"]["size"], found["from"]["hash"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+            before = found["from"]
+            tenant, size, last, tree = found["tenant"], before["size"], before["hash"], before.get("tree", [])
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise ValueError("its first line is not that of an export of an audit log") from None
         if not (isinstance(tenant, str) and type(size) is int and size >= 0 and isinstance(last, str)):
             raise ValueError("its first line does not say which records follow")
-        return cls(tenant, size, last)
+        return cls(tenant, size, _hash(last), _peaks(size, tree))
+
+
+def _hash(written: str) -> str:
+    if _SPELLED.fullmatch(written) is None:
+        raise ValueError("its first line names no hash of the record before")
+    return written
+
+
+def _peaks(size: int, written: object) -> tuple[bytes, ...]:
+    if written == []:
+        return ()
+    if not (isinstance(written, list) and all(isinstance(one, str) and len(one) == 2 * HASH_SIZE for one in written)):
+        raise ValueError("its first line does not say what the records before make up")
+    return tuple(CompactRange(size, map(bytes.fromhex, written)).peaks())
 
 
 def record_line(entry: Entry) -> bytes:

@@ -12,6 +12,7 @@ from typing import IO
 
 from govflow.audit.body import parse_body
 from govflow.audit.export import Header, checkpoint_line, record_line
+from govflow.audit.merkle import CompactRange
 from govflow.audit.record import GENESIS, Draft, Entry
 from govflow.errors import InputError, RequestError
 from govflow.services.workspace import Workspace
@@ -82,7 +83,7 @@ def _write(entries: Iterator[Entry], tenant: str, out: Path, made: list[Path], t
     daily = out.is_dir()
     with ExitStack() as stack:
         to: IO[bytes] | None = None
-        day, size, before, path = "", 0, GENESIS, out
+        day, size, before, path, tree = "", 0, GENESIS, out, CompactRange()
         for entry in entries:
             # Writers' clocks differ a little: a record of a day that is over stays in the file that is open.
             if to is None or (daily and _day(entry) > day):
@@ -91,9 +92,11 @@ def _write(entries: Iterator[Entry], tenant: str, out: Path, made: list[Path], t
                 path = out / f"{day}.jsonl" if daily else out
                 to = stack.enter_context(path.open("xb"))
                 made.append(path)
-                to.write(Header(tenant, size, before).line())
+                to.write(Header(tenant, size, before, tuple(tree.peaks())).line())
             to.write(record_line(entry))
             size, before = size + 1, entry.hash
+            if daily:  # only files behind the first say what came before them
+                tree.append(bytes.fromhex(entry.hash[7:]))
             if size % _OFTEN == 0:
                 told(size)
     return path

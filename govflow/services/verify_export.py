@@ -19,6 +19,7 @@ from govflow.errors import InputError
 from govflow.services.export_parts import LINE, Contents, check_part, contents_of, marked
 from govflow.services.verify_audit import LogVerdict
 from govflow.services.verify_in_processes import in_processes
+from govflow.services.verify_stretch import verify_stretch
 
 Told = Callable[[int, int | None], None]
 """Takes how many records were checked, and how many there are."""
@@ -63,7 +64,7 @@ def _verified(
             return _unjudged("", f"{file}: {error}.")
     ordered = sorted(headers, key=lambda file: headers[file].size)
     first = headers[ordered[0]]
-    if first.size:
+    if first.size and not first.peaks:
         return _unjudged(first.tenant, f"The files begin at record {first.size}; those before it are missing.")
     if any(header.tenant != first.tenant for header in headers.values()):
         return _unjudged(first.tenant, "The files are of the logs of several tenants: give those of one.")
@@ -72,6 +73,8 @@ def _verified(
         own = _sealed(contents.notes, first.tenant, keys)
     except (ValueError, NotTrusted) as error:
         return _unjudged(first.tenant, f"The checkpoint of the export does not count: {error}.")
+    if first.size:
+        return LogVerdict(first.tenant, verify_stretch(first, lambda: _entries(ordered, 0, first.size), own, held))
     checked = partial(_checked, ordered, contents, told, jobs)
     if own is None:
         verdict = checked(None, held)
@@ -123,9 +126,8 @@ def _sealed(notes: Sequence[str], tenant: str, keys: Sequence[VerifierKey]) -> H
     return Held(opened.size, opened.root)
 
 
-def _entries(files: Sequence[Path], start: int) -> Iterator[Entry]:
-    """The records from a place on."""
-    place = 0
+def _entries(files: Sequence[Path], start: int, place: int = 0) -> Iterator[Entry]:
+    """The records from a place on; the first of the files is that of ``place``."""
     for file in files:
         for line in _lines(file):
             if checkpoint_in(line) is not None:
