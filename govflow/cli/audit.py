@@ -35,6 +35,7 @@ def verify(
     *more: Path,
     tenant: str | None = None,
     checkpoint: Path | None = None,
+    since_checkpoint: Path | None = None,
     keys: Keys = (),
     jobs: int | None = None,
     format: Literal["text", "json"] = "text",
@@ -51,6 +52,7 @@ def verify(
     - `govflow audit verify`
     - `govflow audit verify copy-of-govflow.db --format json`
     - `govflow audit verify --checkpoint monday.txt --key "$(cat log.key)"`
+    - `govflow audit verify --since-checkpoint monday.txt --key "$(cat log.key)"`
     - `govflow audit verify log.jsonl --key "$(cat log.key)"`
 
     Args:
@@ -59,6 +61,7 @@ def verify(
         more: further files of the same export.
         tenant: check the log of this tenant only.
         checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
+        since_checkpoint: such a file, which you trust: only what follows is read, and that it does follow is checked.
         keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
         jobs: how many processes check at once; by default one for each core. Logs of less than 65,537 records need one.
         format: text for people, json for programs.
@@ -75,17 +78,26 @@ def verify(
     if jobs is not None and jobs < 1:
         raise RequestError(f"--jobs {jobs}: at least one process has to check.", mend="Give a positive number.")
     jobs = jobs or cores()
-    held = None if checkpoint is None else _held(checkpoint, keys)
+    if checkpoint is not None and since_checkpoint is not None:
+        raise RequestError("One checkpoint is enough.", mend="Give --checkpoint, or --since-checkpoint.")
+    file = checkpoint or since_checkpoint
+    held = None if file is None else _held(file, keys)
     if database is not None and database.endswith(".jsonl") and "://" not in database:
         if tenant is not None:
             raise RequestError("An export is of one tenant.", mend="Leave --tenant out.")
+        if since_checkpoint is not None:
+            raise RequestError(
+                "An export is read as a whole.", mend="Give --checkpoint in place of --since-checkpoint."
+            )
         with counting("verifying the export, records") as told:
             verdicts = [verify_export([Path(database), *more], _parsed(keys), held, told, jobs)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
         with counting("verifying the log, records") as told:
-            verdicts = verify_log(load_settings(), database, tenant, held, jobs=jobs, told=told)
+            verdicts = verify_log(
+                load_settings(), database, tenant, held, since=since_checkpoint is not None, jobs=jobs, told=told
+            )
     outcome = worst(verdicts)
     if format == "json":
         write_json({"verdict": str(outcome), "logs": [one.to_dict() for one in verdicts]})

@@ -50,6 +50,7 @@ def verify_log(
     tenant: str | None = None,
     held: Held | None = None,
     *,
+    since: bool = False,
     jobs: int = 1,
     told: Told = lambda done, total: None,
 ) -> list[LogVerdict]:
@@ -60,6 +61,7 @@ def verify_log(
         database: another database: a URL, or the path of a SQLite file. All of its tenants are checked.
         tenant: check this tenant's log only.
         held: a checkpoint of that log that was kept elsewhere, with its signature checked.
+        since: check only what follows that checkpoint.
         jobs: how many processes check at once.
         told: called now and then.
 
@@ -74,6 +76,8 @@ def verify_log(
             raise RequestError("A checkpoint is of one log.", mend="Say whose log it is: --tenant NAME.")
         names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
         url = settings.database_url if database is None else _url(database)
+        if since and held is not None:
+            return [LogVerdict(name, store.verify_since(name, held, told)) for name in names]
         checker = in_processes(partial(check_part, url), jobs) if jobs > 1 else None
         return [LogVerdict(name, store.verify(name, held, checker, told)) for name in names]
 

@@ -144,6 +144,19 @@ def raw_pages(connection: Connection, tenant: str, start: int, end: int) -> Iter
             yield cursor.fetchall()
 
 
+def writers_since(connection: Connection, tenant: str, start: int) -> list[str]:
+    """Who has written to a log from a place on."""
+    statement = "SELECT DISTINCT writer FROM audit_record WHERE tenant=? AND seq>=?"
+    return [str(row[0]) for row in run(connection, statement, (tenant, start)).fetchall()]
+
+
+def last_of_writer(connection: Connection, tenant: str, writer: str, end: int) -> Entry | None:
+    """The last record of a writer before a place."""
+    where = "tenant=? AND writer=? AND seq<? ORDER BY writer_seq DESC LIMIT 1"
+    row = run(connection, f"{_SELECT} WHERE {where}", (tenant, writer, end)).fetchone()
+    return None if row is None else _entry(row)
+
+
 def has_before_first(connection: Connection, tenant: str) -> bool:
     """Whether a row stands before the place of the first record."""
     return run(connection, "SELECT 1 FROM audit_record WHERE tenant=? AND seq<0 LIMIT 1", (tenant,)).first() is not None

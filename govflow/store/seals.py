@@ -163,6 +163,16 @@ class Seals:
             return newest, hashes
 
 
+def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes | None:
+    """The hashes that lead to the newest checkpoint of a log; None if that does not cover ``size`` records.
+
+    Nothing of them is checked, and reading them raises ``KeyError``, ``IndexError``, ``ValueError`` or ``StoreError``
+    where they are not whole.
+    """
+    newest = _newest(connection, tenant)
+    return None if newest is None or not 0 < size <= newest.size else _tiled(connection, tenant, newest.size)
+
+
 def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None) -> Included:
     if newest is None or newest.size <= seq:
         raise RequestError(

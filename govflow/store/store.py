@@ -45,7 +45,7 @@ from govflow.store.sqlite import SqliteDatabase
 from govflow.store.standing import StandingApprovals
 from govflow.store.tokens import Tokens
 from govflow.store.values import Values
-from govflow.store.verifying import Checker, verify_at_one_moment
+from govflow.store.verifying import Checker, verify_at_one_moment, verify_since
 from govflow.store.watch import Watch
 from govflow.store.writer import Writer
 
@@ -224,6 +224,12 @@ class Store:
         self.flush()
         with self._db.snapshot() as connection:
             return verify_at_one_moment(self._db, connection, tenant, held, checker, told)
+
+    def verify_since(self, tenant: str, held: Held, told: Told = lambda done, total: None) -> Verdict:
+        """Check what follows a checkpoint that is trusted, and that it does follow; the rest is not read again."""
+        self.flush()
+        with self._db.snapshot() as connection:
+            return verify_since(self._db, connection, tenant, held, told)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from govflow.errors import StoreError
 from govflow.store import log
 from govflow.store.engine import Database
 from govflow.store.location import open_database
+from govflow.store.verifying_since import joined_at
 
 
 class Part(NamedTuple):
@@ -61,6 +63,31 @@ def verify_at_one_moment(
             join(good, spans, held, head.size, told)
     with closing(log.walk(connection, tenant, good.size)) as entries:
         return verify(entries, head, held, good)
+
+
+def verify_since(db: Database, connection: Connection, tenant: str, held: Held, told: Told) -> Verdict:
+    """Check what follows a checkpoint; all of the log where the database does not lead to that checkpoint.
+
+    Args:
+        db: where.
+        connection: sees one moment.
+        tenant: whose log.
+        held: the checkpoint, which is trusted.
+        told: called where all of the log is read.
+    """
+    good = joined_at(connection, tenant, held)
+    if good is None:
+        verdict = verify_at_one_moment(db, connection, tenant, held, None, told)
+        more = " Its tiles do not lead to the checkpoint, so every record was read."
+        return replace(verdict, words=verdict.words + more)
+    try:
+        head = log.head(connection, tenant)
+    except StoreError:
+        return verify_at_one_moment(db, connection, tenant, held, None, told)
+    with closing(log.walk(connection, tenant, held.size)) as entries:
+        verdict = verify(entries, head, held, good)
+    more = f" Not read again were the first {held.size} records, which the checkpoint covers."
+    return replace(verdict, words=verdict.words + more)
 
 
 def span_of(db: Database, connection: Connection, part: Part) -> Span | None:

@@ -113,3 +113,21 @@ def test_what_is_missing_is_said(repo: Path, log: Path, run: Run) -> None:
     assert "Without a key" in run("audit", "verify", "--checkpoint", "held.txt").err
     assert "no verifier key" in run("audit", "check", "held.txt", "--key", "nonsense").err
     assert "cannot be read" in run("audit", "check", "absent", "--key", run("audit", "keys").out).err
+
+
+def test_only_what_follows_a_checkpoint_is_read(log: Path, repo: Path, run: Run) -> None:
+    run("audit", "checkpoint", "--out", "monday.txt")
+    key = run("audit", "keys").out
+    say(2)
+    since = ("audit", "verify", "--since-checkpoint", "monday.txt")
+    done = run(*since, "--key", key)
+    assert done.code == 0
+    assert "7 records verified against a checkpoint of 5 records" in done.out
+    assert "Not read again were the first 5 records" in done.out
+    for more in (
+        ("--checkpoint", "monday.txt", "--key", key),
+        ("log.jsonl", "--key", key),
+        ("--key", key, "--jobs", "0"),
+    ):
+        assert run(*since, *more).code == 2
+    assert "Without a key" in run(*since).err
