@@ -69,6 +69,8 @@ def _asked(store: Store, name: str, records: int) -> list[Result]:
         "rule": lambda: Wanted(rule=f"rule-{draw.randrange(RULES)}"),
         "a rule that is not there": lambda: Wanted(rule="none"),
         "event": lambda: Wanted(event="approval.vote"),
+        "events that begin alike": lambda: Wanted(event="approval."),
+        "events that begin alike and are not there": lambda: Wanted(event="plan."),
         "time": lambda: Wanted(until=BEGAN + at()),
         "run and event": lambda: Wanted(run_id=f"run-{draw.randrange(records // OF_A_RUN)}", event="run.closed"),
         "an hour and subject": lambda: _hour(at(), f"person-{draw.randrange(PEOPLE)}"),

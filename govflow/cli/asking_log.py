@@ -28,13 +28,14 @@ def query(
 
     - `govflow audit query --run 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11`
     - `govflow audit query --rule high-risk-needs-two --since 7d`
+    - `govflow audit query --event approval. --since 30d`
     - `govflow audit query --who olga --since 2026-03-01 --until 2026-04-01 --format json`
 
     Args:
         database: another database, as a URL or a file.
         run: records of this run.
         who: records of what this person, bot or schedule did.
-        event: records of this event; docs/audit.md lists them.
+        event: records of this event; docs/audit.md lists them. `approval.`: of all that begin so.
         rule: records of what this policy rule decided.
         since: from then on: 2026-03-01, 2026-03-01T12:00Z, or 7d, 12h, 30min for so long ago. UTC unless it says.
         until: before then, written likewise.

@@ -66,7 +66,7 @@ def check_wanted(wanted: Wanted) -> None:
     Raises:
         RequestError: there is no such event, or a time has no zone.
     """
-    if wanted.event is not None and wanted.event not in EVENTS:
+    if wanted.event is not None and wanted.event not in EVENTS and not wanted.events:
         raise RequestError(f"There is no audit event {wanted.event!r}.", mend="docs/audit.md lists the events.")
     for name in ("since", "until"):
         at = getattr(wanted, name)

@@ -2,7 +2,8 @@
 
 One thing alone (a run, a subject, an event, a rule) is found by its index, in the order of places. A time is found by
 the index of times, in the order of times: a record that lay in a spool has a later place than others of its time.
-Several things at once are looked for in a stretch of the log, and the answer says where it stopped.
+Several things at once, or events that begin alike, are looked for in a stretch of the log, and the answer says where it
+stopped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
 
 from govflow.audit.record import Entry
+from govflow.audit.vocabulary import EVENTS
 from govflow.errors import RequestError
 from govflow.store.engine import Database
 from govflow.store.tables import AUDIT_RECORD as RECORD
@@ -27,7 +29,7 @@ _COLUMNS: Final = ("seq", "prev", "hash", "body", "at", "run_id", "subject", "ev
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for; None is anything."""
+    """What is looked for; None is anything. An event that ends with a dot is all events that begin so."""
 
     run_id: str | None = None
     subject: str | None = None
@@ -43,8 +45,15 @@ class Wanted:
 
     def exact(self) -> dict[str, str]:
         """The columns that have to be what is said."""
-        said = {"run_id": self.run_id, "subject": self.subject, "event": self.event, "rule": self.rule}
+        event = None if self.events else self.event
+        said = {"run_id": self.run_id, "subject": self.subject, "event": event, "rule": self.rule}
         return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events that begin as is said; none where one event or any is wanted."""
+        start = self.event
+        return tuple(sorted(filter(lambda one: one.startswith(start), EVENTS))) if start and start[-1] == "." else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,12 @@ class AuditSearch:
         exact = wanted.exact()
         with self._db.reading() as connection:
             looked = _ordered(connection, tenant, wanted, before)
-            if wanted.run_id is not None or len(exact) + wanted.by_time <= 1:
-                rows = connection.execute(looked.where(*_equal(RECORD.c, exact)).limit(limit + 1)).all()
+            if wanted.run_id is not None or (len(exact) + wanted.by_time <= 1 and not wanted.events):
+                rows = connection.execute(looked.where(*_fitting(RECORD.c, wanted)).limit(limit + 1)).all()
                 return Found(_entries(rows[:limit]), rows[limit - 1].seq if len(rows) > limit else None)
             stretch = looked.limit(LOOKED).subquery()
             order = [stretch.c.at.desc()] if wanted.by_time else []
-            found = select(stretch).where(*_equal(stretch.c, exact)).order_by(*order, stretch.c.seq.desc())
+            found = select(stretch).where(*_fitting(stretch.c, wanted)).order_by(*order, stretch.c.seq.desc())
             rows = connection.execute(found.limit(limit + 1)).all()
             if len(rows) > limit:
                 return Found(_entries(rows[:limit]), rows[limit - 1].seq)
@@ -111,8 +120,9 @@ def _end(connection: Connection, looked: Select[Any]) -> int | None:
     return last[0] if len(last) > 1 else None
 
 
-def _equal(columns: Any, exact: dict[str, str]) -> list[ColumnElement[bool]]:
-    return [columns[name] == value for name, value in exact.items()]
+def _fitting(columns: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
+    fitting = [columns[name] == value for name, value in wanted.exact().items()]
+    return [*fitting, columns.event.in_(wanted.events)] if wanted.events else fitting
 
 
 def _entries(rows: Any) -> tuple[Entry, ...]:

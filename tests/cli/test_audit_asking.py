@@ -48,6 +48,8 @@ def places(run: Run, *words: str) -> list[int]:
         (("--who", "bob"), [25, 20, 15, 10, 5, 0]),
         (("--rule", "high"), [27, 21, 15, 9, 3]),
         (("--event", "step.outcome", "--limit", "2"), [28, 26]),
+        (("--event", "step.", "--limit", "3"), [29, 28, 27]),
+        (("--event", "approval."), []),
         (("--since", "2026-03-03T06:00", "--until", "2026-03-03T10:00Z"), [28, 27]),
         (("--since", "2026-03-02", "--rule", "high", "--who", "bob"), [15]),
         (("--before", "2"), [1, 0]),
@@ -84,6 +86,8 @@ def test_a_log_is_counted_by_event_rule_and_day(run: Run, log: Path) -> None:
     [
         (("query", "--limit", "0"), "at least one record"),
         (("query", "--event", "step.intents"), "There is no audit event"),
+        (("query", "--event", "steps."), "There is no audit event"),
+        (("query", "--event", "."), "There is no audit event"),
         (("query", "--since", "yesterday"), "is no time"),
         (("stats", "--until", "99999999d"), "is no time"),
     ],
