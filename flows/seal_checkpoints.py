@@ -8,7 +8,7 @@ from typing import Any
 
 from govflow.prefect import flow, task
 from govflow.prefect.blocks import GovernanceStore
-from govflow.services.seal_log import seal
+from govflow.services.seal_log import seal_and_show
 from govflow.services.workspace import Workspace, open_workspace
 from govflow.settings import load_settings
 
@@ -25,7 +25,9 @@ def _workspace(block: str) -> Workspace:
 def sign_log(block: str) -> dict[str, Any] | None:
     """Make a checkpoint; return its size in records and its signed note, None of an empty log."""
     with closing(_workspace(block)) as workspace:
-        sealed = seal(workspace, datetime.now(UTC))
+        sealed, asked = seal_and_show(workspace, datetime.now(UTC))
+    for one in asked:
+        print(f"witness {one.witness}: {one.why or 'has cosigned'}")
     return None if sealed is None else {"size": sealed.size, "note": sealed.note}
 
 

@@ -37,7 +37,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from govflow.errors import SettingsError
 from govflow.notify_settings import Target, TargetName, targets_of
-from govflow.sign_in_settings import JwtIssuer, OidcSettings
+from govflow.sign_in_settings import JwtIssuer, OidcSettings, usable_address
 
 PREFIX: Final = "GOVFLOW_"
 OWN_PREFIX: Final = "GOVFLOW__"
@@ -212,6 +212,10 @@ class Settings(BaseSettings):
         le=_YEAR,
         description="How old a record gets without a checkpoint while runs go on; 0: any age.",
     )
+    witnesses: Annotated[Mapping[str, str], BeforeValidator(_json)] = Field(
+        default_factory=dict,
+        description="Who cosigns checkpoints of the audit log: the address of each witness to its verifier key.",
+    )
     approval_before_import: ApprovalBeforeImport = Field(
         default="effects",
         description="When a guarded deployment asks before its code is loaded: never; effects: when loading it does "
@@ -292,6 +296,14 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_homes(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser() for path in value)
+
+    @field_validator("witnesses", mode="after")
+    @classmethod
+    def _check_witnesses(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for url in value:
+            if not usable_address(url):
+                raise ValueError("the address of a witness is https://, or http:// on this machine")
+        return value
 
     @field_validator("console_url", mode="after")
     @classmethod

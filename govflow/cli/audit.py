@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from govflow.cli import asking_log, erasing, exporting_log
+from govflow.cli import asking_log, erasing, exporting_log, witnessing
 
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
@@ -20,6 +20,7 @@ for command in (
     asking_log.query,
     asking_log.stats,
     exporting_log.export,
+    witnessing.witness,
     erasing.erase,
     erasing.erasures,
     erasing.hold,
@@ -37,6 +38,8 @@ def verify(
     checkpoint: Path | None = None,
     since_checkpoint: Path | None = None,
     keys: Keys = (),
+    witnesses: Annotated[tuple[str, ...], Parameter(name="--witness", negative="")] = (),
+    quorum: Annotated[int, Parameter(name="--witnesses")] = 0,
     jobs: int | None = None,
     format: Literal["text", "json"] = "text",
 ) -> int:
@@ -63,6 +66,8 @@ def verify(
         checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
         since_checkpoint: such a file, which you trust: only what follows is read, and that it does follow is checked.
         keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
+        witnesses: verifier keys of witnesses, as each prints its own.
+        quorum: how many of these witnesses must have cosigned the checkpoint; all of them, if it is not said.
         jobs: how many processes check at once; by default one for each core. Logs of less than 65,537 records need one.
         format: text for people, json for programs.
     """
@@ -81,7 +86,9 @@ def verify(
     if checkpoint is not None and since_checkpoint is not None:
         raise RequestError("One checkpoint is enough.", mend="Give --checkpoint, or --since-checkpoint.")
     file = checkpoint or since_checkpoint
-    held = None if file is None else _held(file, keys)
+    if file is None and (witnesses or quorum):
+        raise RequestError("Witnesses vouch for a checkpoint.", mend="Name the file: --checkpoint FILE.")
+    held = None if file is None else _held(file, keys, witnesses, quorum)
     if database is not None and database.endswith(".jsonl") and "://" not in database:
         if tenant is not None:
             raise RequestError("An export is of one tenant.", mend="Leave --tenant out.")
@@ -90,7 +97,7 @@ def verify(
                 "An export is read as a whole.", mend="Give --checkpoint in place of --since-checkpoint."
             )
         with counting("verifying the export, records") as told:
-            verdicts = [verify_export([Path(database), *more], _parsed(keys), held, told, jobs)]
+            verdicts = [verify_export([Path(database), *more], parsed_keys(keys), held, told, jobs)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
@@ -114,6 +121,7 @@ def checkpoint(*, out: Path | None = None, format: Literal["text", "json"] = "te
 
     The printed note (C2SP tlog-checkpoint) is worth what its keeping is: put it where whoever holds the database cannot
     reach it, such as a ticket or another team's disk. Where nothing was written since the last one, that is printed.
+    It is shown to the witnesses of the settings, and has their lines under it; exit 1 if one did not cosign.
 
     Examples, one a line:
 
@@ -124,24 +132,29 @@ def checkpoint(*, out: Path | None = None, format: Literal["text", "json"] = "te
         out: write it to this file, which must not be there yet.
         format: text: the note itself; json: with its size and time.
     """
+    import sys
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from govflow.cli import session
     from govflow.cli.output import write, write_json
     from govflow.errors import RequestError
-    from govflow.services.seal_log import seal
+    from govflow.services.seal_log import seal_and_show
 
     with session.workspace() as workspace:
-        sealed = seal(workspace, datetime.now(UTC))
+        sealed, asked = seal_and_show(workspace, datetime.now(UTC))
     if sealed is None:
         raise RequestError("The log is empty, so there is nothing to sign.", mend="Run a governed flow first.")
     if out is not None:
         write_new(out, sealed.note)
     if format == "json":
-        write_json({"size": sealed.size, "at": sealed.at.isoformat(), "note": sealed.note})
+        witnesses = [asdict(one) for one in asked]
+        write_json({"size": sealed.size, "at": sealed.at.isoformat(), "note": sealed.note, "witnesses": witnesses})
     else:
         write(f"{sealed.size} records, in {out}" if out else sealed.note.rstrip("\n"))
-    return 0
+        for one in asked:
+            print(f"witness {one.witness}: {one.why or 'has cosigned'}", file=sys.stderr)
+    return 1 if any(one.why for one in asked) else 0
 
 
 @app.command
@@ -210,7 +223,7 @@ def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "te
     from govflow.services.describe.records import describe_record
     from govflow.services.seal_log import check_proof
 
-    checked = check_proof(read_text(proof), _parsed(keys))
+    checked = check_proof(read_text(proof), parsed_keys(keys))
     leaf = orjson.loads(checked.leaf)
     if format == "json":
         write_json({"origin": checked.origin, "size": checked.size, "record": leaf})
@@ -260,13 +273,14 @@ def tail(
     return 0
 
 
-def _held(checkpoint: Path, keys: tuple[str, ...]) -> Held:
+def _held(checkpoint: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> Held:
     from govflow.services.seal_log import held_checkpoint
 
-    return held_checkpoint(read_text(checkpoint), _parsed(keys))
+    known = parsed_keys(witnesses) if witnesses or quorum else []
+    return held_checkpoint(read_text(checkpoint), parsed_keys(keys), known, quorum or len(known))
 
 
-def _parsed(keys: tuple[str, ...]) -> list[VerifierKey]:
+def parsed_keys(keys: tuple[str, ...]) -> list[VerifierKey]:
     """Each value may hold several keys, one a line, as ``govflow audit keys`` prints them."""
     from govflow.audit.spelling import Malformed
     from govflow.audit.verifier_key import VerifierKey

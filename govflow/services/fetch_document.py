@@ -7,7 +7,7 @@ import http.client
 import socket
 import ssl
 import threading
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from govflow.sign_in_settings import usable_address
@@ -131,3 +131,46 @@ class _Cut:
         if opened is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
                 opened.shutdown(socket.SHUT_RDWR)
+
+
+class Posted(NamedTuple):
+    """What somebody answered to what was sent."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def post_document(url: str, body: bytes, *, seconds: float = SECONDS, most: int = MOST_BYTES) -> Posted:
+    """Send a small document to an address of the settings, under the rules of :func:`fetch_document`; no redirects.
+
+    Raises:
+        FetchRefused: nobody answers, or too slowly, or with too much.
+    """
+    cut = _Cut(seconds)
+    try:
+        parts = urlsplit(url)
+        connection = _connection(parts, seconds)
+        try:
+            cut.watch(connection)
+            headers = {
+                "Content-Type": "text/plain; charset=utf-8",
+                "Accept-Encoding": "identity",
+                "Connection": "close",
+            }
+            connection.request("POST", parts.path or "/", body=body, headers=headers)
+            answer = connection.getresponse()
+            found = answer.read(most + 1)
+        finally:
+            connection.close()
+        if cut.is_over:
+            raise TimeoutError
+        if len(found) > most:
+            raise FetchRefused(f"it answers more than {most} bytes")
+        return Posted(answer.status, answer.getheader("Content-Type", ""), found)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if cut.is_over or isinstance(error, TimeoutError):
+            raise FetchRefused(f"it did not answer in {seconds:g} seconds") from None
+        raise FetchRefused(f"it cannot be reached: {type(error).__name__}") from None
+    finally:
+        cut.cancel()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from govflow.errors import GovflowError
-from govflow.services.seal_log import seal
+from govflow.services.seal_log import seal, seal_and_show
 from govflow.services.workspace import Workspace
 from govflow.settings import Settings
 from govflow.store.seals import Sealed, Unsealed
@@ -47,7 +47,9 @@ class Sealing:
         settings, now = workspace.settings, datetime.now(UTC)
         try:
             if is_due(workspace.store.seals.unsealed(settings.tenant), settings, now):
-                return self._made(workspace, now)
+                made, _ = seal_and_show(workspace, now)
+                self.complaint = ""
+                return made
         except GovflowError as error:
             self._complain(error)
         return None
@@ -55,15 +57,12 @@ class Sealing:
     def seal(self, workspace: Workspace) -> Sealed | None:
         """Make a checkpoint of all that is written; what was made. Never raises."""
         try:
-            return self._made(workspace, datetime.now(UTC))
+            made = seal(workspace, datetime.now(UTC))  # witnesses see it later: a run does not wait for them
+            self.complaint = ""
+            return made
         except GovflowError as error:
             self._complain(error)
             return None
-
-    def _made(self, workspace: Workspace, now: datetime) -> Sealed | None:
-        made = seal(workspace, now)
-        self.complaint = ""
-        return made
 
     def _complain(self, error: GovflowError) -> None:
         if error.message != self.complaint:

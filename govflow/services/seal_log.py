@@ -17,6 +17,7 @@ from govflow.audit.tlog_proof import TlogProof, parse_tlog_proof
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.audit.verify import Held
 from govflow.errors import InputError, RequestError
+from govflow.services.ask_witnesses import Witnessing, ask_witnesses
 from govflow.services.signing_keys import signing_key, trusted_keys
 from govflow.services.workspace import Workspace
 from govflow.store.seals import Sealed
@@ -45,6 +46,21 @@ def seal(workspace: Workspace, now: datetime) -> Sealed | None:
         return str(sign_checkpoint(checkpoint_of(head, log), private))
 
     return workspace.store.seals.seal(workspace.settings.tenant, f"govflow/{secrets.token_hex(8)}", sign, now)
+
+
+def seal_and_show(workspace: Workspace, now: datetime) -> tuple[Sealed | None, list[Witnessing]]:
+    """:func:`seal`, and show what was made to the witnesses of the settings; the checkpoint with what they signed.
+
+    Raises:
+        SettingsError: what the settings give as a witness' key is none.
+        KeyFileError: as :func:`seal`.
+        StoreError: likewise.
+    """
+    sealed = seal(workspace, now)
+    if sealed is None or not workspace.settings.witnesses:
+        return sealed, []
+    asked = ask_witnesses(workspace, sealed, now)
+    return workspace.store.seals.at(sealed.tenant, sealed.size), asked
 
 
 def verifier_keys(workspace: Workspace) -> list[VerifierKey]:
@@ -86,14 +102,25 @@ def check_proof(text: str, keys: Sequence[VerifierKey]) -> Checked:
     return Checked(proof.extra, proof.index, opened.checkpoint.size, origin)
 
 
-def held_checkpoint(text: str, keys: Sequence[VerifierKey]) -> Held:
+def held_checkpoint(
+    text: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey] = (), quorum: int = 0
+) -> Held:
     """What a checkpoint that was kept elsewhere says, once its signature was checked.
 
+    Args:
+        text: the note.
+        keys: of the log.
+        witnesses: keys of witnesses.
+        quorum: how many of them have to have cosigned it.
+
     Raises:
-        InputError: it is no checkpoint of that log, or signed by none of these keys.
+        InputError: it is no checkpoint of that log, signed by none of these keys, or by too few of these witnesses.
     """
+    origin = next(iter(keys)).name
     try:
-        opened = open_checkpoint(text, origin=next(iter(keys)).name, keys=keys)
+        opened = open_checkpoint(text, origin=origin, keys=keys, witnesses=witnesses, quorum=quorum)
     except (Malformed, NotTrusted) as error:
         raise InputError(f"The checkpoint does not count: {error}.", mend="Name one of this log.") from None
+    except ValueError as error:
+        raise InputError(f"The keys do not fit: {error}.", mend="--key is the log's, --witness a witness'.") from None
     return Held(opened.checkpoint.size, opened.checkpoint.root)

@@ -22,6 +22,7 @@ from govflow.errors import RequestError, StoreError
 from govflow.store import log
 from govflow.store.engine import Database
 from govflow.store.tables import AUDIT_CHECKPOINT as CHECKPOINT
+from govflow.store.tables import AUDIT_COSIGNATURE as COSIGNATURE
 from govflow.store.tables import AUDIT_ORIGIN as ORIGIN
 from govflow.store.tables import AUDIT_RECORD as RECORD
 from govflow.store.tables import AUDIT_TILE as TILE
@@ -38,7 +39,7 @@ Sign = Callable[[Head, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A checkpoint as it is kept. ``note`` is the signed note, word for word."""
+    """A checkpoint as it is kept. ``note`` is the signed note, word for word, with the lines of witnesses under it."""
 
     tenant: str
     size: int
@@ -125,11 +126,43 @@ class Seals:
         with self._db.reading() as connection:
             return _newest(connection, tenant)
 
+    def at(self, tenant: str, size: int) -> Sealed | None:
+        """The checkpoint of so many records."""
+        found = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant, CHECKPOINT.c.size == size)
+        with self._db.reading() as connection:
+            row = connection.execute(found).mappings().first()
+            return None if row is None else _sealed(connection, row)
+
     def last(self, tenant: str, limit: int = 50) -> list[Sealed]:
         """The last checkpoints, newest first."""
         found = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant).order_by(CHECKPOINT.c.size.desc()).limit(limit)
         with self._db.reading() as connection:
-            return [_sealed(row) for row in connection.execute(found).mappings()]
+            return [_sealed(connection, row) for row in connection.execute(found).mappings().all()]
+
+    def witnessed(self, tenant: str, witness: str) -> int:
+        """The size of the largest checkpoint that a witness has cosigned; 0 if none. ``witness``: its verifier key."""
+        largest = select(func.max(COSIGNATURE.c.size))
+        with self._db.reading() as connection:
+            found = connection.execute(
+                largest.where(COSIGNATURE.c.tenant == tenant, COSIGNATURE.c.witness == witness)
+            ).scalar()
+        return int(found or 0)
+
+    def cosign(self, sealed: Sealed, witness: str, line: str, now: datetime) -> None:
+        """Keep a witness' line under a checkpoint; the first one stays.
+
+        Args:
+            sealed: as it was shown to the witness.
+            witness: its verifier key.
+            line: whose signature was checked.
+            now: aware.
+        """
+        row = {"tenant": sealed.tenant, "size": sealed.size, "witness": witness}
+        with self._writer.transaction() as transaction:
+            there = select(COSIGNATURE.c.at).where(*(COSIGNATURE.c[name] == value for name, value in row.items()))
+            if transaction.connection.execute(there).first() is None:
+                values = {**row, "line": line, "at": micros(now)}
+                transaction.connection.execute(insert(COSIGNATURE).values(**values))
 
     def prove(self, tenant: str, seq: int) -> Included:
         """A record with its proof against the newest checkpoint. Raises as :meth:`prove_all` does."""
@@ -222,11 +255,13 @@ def _named(connection: Connection, name: str) -> str:
 def _newest(connection: Connection, tenant: str) -> Sealed | None:
     of_tenant = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant)
     row = connection.execute(of_tenant.order_by(CHECKPOINT.c.size.desc()).limit(1)).mappings().first()
-    return None if row is None else _sealed(row)
+    return None if row is None else _sealed(connection, row)
 
 
-def _sealed(row: RowMapping) -> Sealed:
-    return Sealed(row["tenant"], row["size"], row["note"], moment(row["at"]))
+def _sealed(connection: Connection, row: RowMapping) -> Sealed:
+    of_it = (COSIGNATURE.c.tenant == row["tenant"], COSIGNATURE.c.size == row["size"])
+    lines = connection.execute(select(COSIGNATURE.c.line).where(*of_it).order_by(COSIGNATURE.c.witness)).scalars()
+    return Sealed(row["tenant"], row["size"], row["note"] + "".join(lines), moment(row["at"]))
 
 
 def _grow(connection: Connection, tenant: str, size: int) -> bool:

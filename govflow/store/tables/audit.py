@@ -82,6 +82,18 @@ class AuditCheckpoint(GovflowTable, table=True):
     at: int = Field(sa_type=BigInteger)
 
 
+class AuditCosignature(GovflowTable, table=True):
+    """A witness' line under a checkpoint. Triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "audit_cosignature"
+
+    tenant: str = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    witness: str = Field(primary_key=True)  # its verifier key, word for word
+    line: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+
+
 class AuditTile(GovflowTable, table=True):
     """256 hashes of a log's tree and those over them, made from the records. The last of each level grows."""
 
@@ -100,4 +112,5 @@ AUDIT_HEAD: Final = core(AuditHead)
 AUDIT_VALUE: Final = core(AuditValue)
 AUDIT_ORIGIN: Final = core(AuditOrigin)
 AUDIT_CHECKPOINT: Final = core(AuditCheckpoint)
+AUDIT_COSIGNATURE: Final = core(AuditCosignature)
 AUDIT_TILE: Final = core(AuditTile)
