@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from govflow.audit.record import Ack, Draft
+from govflow.errors import SettingsError
+from govflow.events.callable_sink import CallableSink
 from govflow.events.envelope import Envelope, envelope_of
-from govflow.events.sinks import FanOut, JsonlSink, ListSink
+from govflow.events.sinks import FanOut, JsonlSink, ListSink, Route, SinkStats
 from govflow.store import Store
 from tests.store.things import eventually, forked, reaped
 
@@ -112,3 +116,67 @@ def test_publishing_works_after_a_fork(tmp_path: Path) -> None:
 
     assert reaped(forked(child)) == [0]
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_sink_gets_the_events_that_it_asked_for() -> None:
+    passed, dags, none = ListSink(), ListSink(), ListSink()
+    fan_out = FanOut([Route(passed, ("ir.validated_", "x.")), Route(dags, ("ir.dag_",)), Route(none, ())])
+    fan_out.publish(an_envelope())
+    assert fan_out.flush(240)
+    assert (len(passed.envelopes), len(dags.envelopes), len(none.envelopes)) == (1, 0, 0)
+
+
+def test_high_water_is_told_once_and_what_overflows_is_counted() -> None:
+    stuck, told = Stuck(), list[SinkStats]()
+    fan_out = FanOut([Route(stuck, high_water=0.5, on_high_water=told.append)], capacity=4)
+    fan_out.publish(an_envelope())
+    assert stuck.began.wait(240)
+    for n in range(8):
+        fan_out.publish(an_envelope(n))
+    assert eventually(lambda: len(told) == 1)
+    [stats] = fan_out.stats()
+    assert (stats.sink, stats.waiting, stats.overflowed, stats.delivered) == ("Stuck", 4, 4, 0)
+    stuck.go.set()
+    assert fan_out.flush(240)
+    assert len(told) == 1
+    assert fan_out.stats()[0].delivered == 5
+
+
+def test_what_is_published_last_is_delivered_before_the_process_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from govflow.events.sinks import FanOut, JsonlSink\nfrom tests.events.test_sinks import an_envelope\n"
+        "f = FanOut([JsonlSink(Path(sys.argv[1]))])\nfor n in range(50): f.publish(an_envelope(n))\n"
+    )
+    path = tmp_path / "events.jsonl"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=240, cwd=Path(__file__).parents[2])
+    assert len(path.read_text().splitlines()) == 50
+
+
+def test_a_forked_child_does_not_wait_for_its_parents_sinks() -> None:
+    stuck = Stuck()
+    fan_out = FanOut([stuck])
+    fan_out.publish(an_envelope())
+    assert stuck.began.wait(240)
+
+    def child() -> None:
+        assert fan_out.flush(0)
+        assert fan_out.stats() == ()
+
+    assert reaped(forked(child)) == [0]
+    stuck.go.set()
+
+
+def test_any_function_is_a_sink() -> None:
+    got: list[Envelope] = []
+    fan_out = FanOut([CallableSink(got.append)])
+    fan_out.publish(an_envelope())
+    assert fan_out.flush(240)
+    assert got == [an_envelope()]
+    CallableSink.named("builtins:repr").send(an_envelope())
+
+
+@pytest.mark.parametrize("name", ["", "os", ":x", "os:", "os:nothing", "no_such_module_here:x", "os:sep", "..x:y"])
+def test_what_names_no_function_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError):
+        CallableSink.named(name)
