@@ -34,7 +34,8 @@ _OPENS: Final = b'{"hash":"'
 _LEAF: Final = b'","leaf":{"body":'
 _PREV: Final = b',"prev":"'
 _SEQ: Final = b'","seq":'
-_NOTE: Final = b'{"checkpoint":'
+NOTE: Final = b'{"checkpoint":'
+"""How the line of a checkpoint begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def checkpoint_in(line: bytes) -> str | None:
     Raises:
         ValueError: it begins as the line of a checkpoint and is none.
     """
-    if not line.startswith(_NOTE):
+    if not line.startswith(NOTE):
         return None
     note = orjson.loads(line)["checkpoint"]
     if not isinstance(note, str):

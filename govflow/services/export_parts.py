@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from govflow.audit.export import checkpoint_in
+from govflow.audit.export import NOTE, checkpoint_in
 from govflow.audit.spans import SPAN, Span, SpanCheck
 
 LINE: Final = 1 << 24  # bytes; a record is far smaller, and a file without line ends must not fill the memory
@@ -62,8 +62,7 @@ def contents_of(files: Sequence[Path], tenant: str) -> Contents:
             at = start = len(lines.readline(LINE))
             while line := lines.readline(LINE):
                 after = at + len(line)
-                note = checkpoint_in(line)
-                if note is not None:
+                if line.startswith(NOTE) and (note := checkpoint_in(line)) is not None:
                     found.notes.append(note)
                     _close(pieces, file, start, at)
                     start = after
@@ -96,7 +95,8 @@ def check_part(part: Part) -> Span | None:
     for piece in part.pieces:
         with piece.file.open("rb") as lines:
             at = lines.seek(piece.start)
-            while at < piece.end and (batch := lines.readlines(min(_READ, piece.end - at))):
+            # readlines goes on until it has more than it was told, so it is told one byte less than there is.
+            while at < piece.end and (batch := lines.readlines(max(1, min(_READ, piece.end - at - 1)))):
                 at += sum(map(len, batch))
                 if not check.lines(batch):
                     return None

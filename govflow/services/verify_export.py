@@ -104,7 +104,10 @@ def _checked(
         to_check = parts if held is None else list(marked(parts, held.size))
         with closing(check(to_check) if check else (check_part(part) for part in to_check)) as spans:
             join(good, spans, held, contents.records, told)
-    return verify(_entries(files, 0 if good is None else good.size), head, held, good)
+    start = 0 if good is None else good.size
+    # Where all is well there is nothing left to look for, and every line would be read again to find that.
+    left = _entries(files, start) if good is None or start < contents.records else iter(())
+    return verify(left, head, held, good)
 
 
 def _header(file: Path) -> Header:

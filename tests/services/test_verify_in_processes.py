@@ -59,7 +59,12 @@ def test_a_log_and_its_export_are_verified_by_two_processes_as_by_one(log: Path,
     assert (two.verdict.outcome, two.verdict.records) == (Outcome.VERIFIED, RECORDS)
     assert told == [(16, 70), (32, 70), (48, 70), (64, 70), (70, 70)]
     key = export(log, tmp_path / "log.jsonl", PRIVATE, "log.example/acme")
-    one, two = (verify_export([tmp_path / "log.jsonl"], [key], jobs=jobs) for jobs in (1, 2))
+    told.clear()
+    one, two = (
+        verify_export([tmp_path / "log.jsonl"], [key], None, lambda done, total: told.append((done, total)), jobs)
+        for jobs in (1, 2)
+    )
+    assert told == [(16, 70), (32, 70), (48, 70), (64, 70), (70, 70)] * 2, "no span had to be read record by record"
     assert one == two
     assert (two.verdict.outcome, two.verdict.records) == (Outcome.VERIFIED, RECORDS)
     assert multiprocessing.active_children() == []
