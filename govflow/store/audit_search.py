@@ -1,9 +1,8 @@
 """Looking for records by what they are about, newest first, over no more of the log than is said.
 
-One thing alone (a run, a subject, an event, a rule) is found by its index, in the order of places. A time is found by
-the index of times, in the order of times: a record that lay in a spool has a later place than others of its time.
-Several things at once, or events that begin alike, are looked for in a stretch of the log, and the answer says where it
-stopped.
+One thing alone (a run, a subject, an event or those that begin alike, a rule) is found by its index, in the order of
+places. A time is found by the index of times, in the order of times: a record of a spool has a later place than
+others of its time. Several things at once are looked for in a stretch of the log, and the answer says where it stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_, union_all
 
 from govflow.audit.record import Entry
 from govflow.audit.vocabulary import EVENTS
@@ -77,6 +76,9 @@ class AuditSearch:
         exact = wanted.exact()
         with self._db.reading() as connection:
             looked = _ordered(connection, tenant, wanted, before)
+            if wanted.events and not exact and not wanted.by_time:
+                rows = connection.execute(_alike(looked, wanted.events, limit + 1)).all()
+                return Found(_entries(rows[:limit]), rows[limit - 1].seq if len(rows) > limit else None)
             if wanted.run_id is not None or (len(exact) + wanted.by_time <= 1 and not wanted.events):
                 rows = connection.execute(looked.where(*_fitting(RECORD.c, wanted)).limit(limit + 1)).all()
                 return Found(_entries(rows[:limit]), rows[limit - 1].seq if len(rows) > limit else None)
@@ -103,6 +105,13 @@ def _ordered(connection: Connection, tenant: str, wanted: Wanted, before: int | 
         # One bound from above: of two SQLite takes the first to begin at, and reads on to the second.
         bounds = [until if before is None else _behind(connection, tenant, before, wanted.until)]
     return looked.where(*(bound for bound in bounds if bound is not None))
+
+
+def _alike(looked: Select[Any], events: tuple[str, ...], limit: int) -> Select[Any]:
+    """The newest of several events: as many of each as are asked for, each by the index, and of those the newest."""
+    of_each = [select(looked.where(RECORD.c.event == event).limit(limit).subquery()) for event in events]
+    together = union_all(*of_each).subquery()
+    return select(together).order_by(together.c.seq.desc()).limit(limit)
 
 
 def _behind(connection: Connection, tenant: str, before: int, until: datetime | None) -> ColumnElement[bool]:
