@@ -38,6 +38,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from govflow.errors import SettingsError
 from govflow.notify_settings import Target, TargetName, targets_of
 from govflow.sign_in_settings import JwtIssuer, OidcSettings, usable_address
+from govflow.sink_settings import SinkName, SinkSettings, sinks_of
 
 PREFIX: Final = "GOVFLOW_"
 OWN_PREFIX: Final = "GOVFLOW__"
@@ -46,7 +47,7 @@ BLOCK: Final = "block:"
 """Before the name of a policy that the engine's server keeps, where the path of a file may stand."""
 _TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
 _PATHS: Final = frozenset({"policy", "policy_keys", "lock", "signing_key", "permit_keys"})
-_UNSHOWN: Final = frozenset({"database_url", "jwt_issuers", "notify", "oidc", "oidc_client_secret"})  # in errors
+_UNSHOWN: Final = frozenset({"database_url", "jwt_issuers", "notify", "sinks", "oidc", "oidc_client_secret"})  # in errors
 _YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
 
 # What the log's redaction does to text, for a URL alone; a password may hold a raw "/" or "@", whatever RFC 3986 says.
@@ -228,6 +229,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         repr=False,
         description="Where messages about approvals go: name to an Apprise address, block:TYPE/NAME, or a table.",
+    )
+    sinks: Annotated[Mapping[SinkName, SinkSettings], BeforeValidator(sinks_of)] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Where events go besides Prefect: name to a table with file, webhook, syslog or function.",
     )
     message_days: int = Field(
         default=90, ge=2, le=3660, description="How long messages about decided requests are kept, in days."

@@ -105,6 +105,7 @@ def examine(now: datetime, installed: Callable[[str], str | None] | None = None)
     found += check_database(settings, workspace, now)
     found.append(check_spool(settings))
     found.append(check_signer(settings))
+    found += check_sinks(settings)
     found.append(check_sign_in(settings))
     return found
 
@@ -308,6 +309,19 @@ def check_spool(settings: Settings) -> Finding:
         what = f"{folder} is on {kind}, a file system that may die with its container."
         return Finding("spool", Health.WARN, what, "Set GOVFLOW_SPOOL=direct, or put the database on a volume.")
     return Finding("spool", Health.OK, f"{folder} can be written")
+
+
+def check_sinks(settings: Settings) -> Iterator[Finding]:
+    """Each sink of the settings can be made; whether it takes anything shows when it is sent to."""
+    from govflow.services.event_sinks import sink_of
+
+    for name, given in settings.sinks.items():
+        try:
+            sink_of(given)
+        except GovflowError as error:
+            yield Finding(f"sink {name}", Health.FAIL, error.message, error.mend)
+        else:
+            yield Finding(f"sink {name}", Health.OK, "it can be made; events that do not reach it are counted and said")
 
 
 def check_signer(settings: Settings) -> Finding:

@@ -35,6 +35,7 @@ from govflow.settings import Mode, Settings
 from govflow.tiers import TierRules
 
 if TYPE_CHECKING:
+    from govflow.events.sinks import FanOut
     from govflow.store import Store
 
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._@+-]")
@@ -46,6 +47,7 @@ class _Held:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     store: Store | None = None
+    sinks: FanOut | None = None
 
 
 @dataclass(slots=True)
@@ -106,7 +108,12 @@ class Workspace:
             if self._held.store is None:
                 from govflow.store import Store
 
-                self._held.store = Store.open(self.settings.database_url, direct=self.settings.spool == "direct")
+                store = Store.open(self.settings.database_url, direct=self.settings.spool == "direct")
+                if self.settings.sinks:
+                    from govflow.services.event_sinks import tell_sinks
+
+                    self._held.sinks = tell_sinks(store, self.settings)
+                self._held.store = store
             return self._held.store
 
     @property

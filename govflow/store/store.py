@@ -118,6 +118,14 @@ class Store:
         _warn_volatile()
         return cls(SqliteDatabase(None), None)
 
+    def tell(self, told: Callable[[Draft, Ack], object]) -> None:
+        """Have ``told`` called with each draft that this store writes, once its record is acknowledged.
+
+        Records of templates (the intents and outcomes of steps that nothing waits for) are not told. ``told`` is called
+        in the thread that wrote, outside all locks; it must neither raise nor wait.
+        """
+        self._writer.told = told
+
     def append(self, record: Draft, *, durable: bool) -> Ack:
         """Accept a record: :class:`govflow.audit.record.Log`.
 

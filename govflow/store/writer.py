@@ -17,7 +17,7 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import time_ns
@@ -86,6 +86,8 @@ class Writer:
         self._backlog = backlog
         self._interval = interval
         self._closed = False
+        self.told: Callable[[Draft, Ack], object] | None = None
+        """Called with each record of a draft once it is acknowledged, outside all locks. It must not raise."""
         self._begin()
         lifetime.follow(self)
 
@@ -188,7 +190,10 @@ class Writer:
                 raise
             if not self._awake:
                 self._rouse()
-        return Ack(writer, number, False)
+        ack = Ack(writer, number, False)
+        if self.told is not None:
+            self.told(draft, ack)
+        return ack
 
     def _opened_stream(self, tenant: str) -> _Stream:
         """A new stream. A writer that was closed has none, and gets none."""
@@ -239,6 +244,9 @@ class Writer:
             if sequenced:
                 self._commits.clear()  # COMMIT may have worked before it failed: the numbers may be taken, or not
             raise
+        if self.told is not None:
+            for draft, ack in zip(entered[0].drafts, entered[0].acks, strict=True):
+                self.told(draft, ack)
 
     def flush(self) -> None:
         """Bring everything that anyone spooled here to the log."""
