@@ -47,7 +47,9 @@ BLOCK: Final = "block:"
 """Before the name of a policy that the engine's server keeps, where the path of a file may stand."""
 _TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
 _PATHS: Final = frozenset({"policy", "policy_keys", "lock", "signing_key", "permit_keys"})
-_UNSHOWN: Final = frozenset({"database_url", "jwt_issuers", "notify", "sinks", "oidc", "oidc_client_secret"})  # in errors
+_UNSHOWN: Final = frozenset(
+    {"database_url", "jwt_issuers", "notify", "sinks", "oidc", "oidc_client_secret"}
+)  # in errors
 _YEAR: Final = 366 * 24 * 3600  # seconds; beyond it a time-to-live is a mistake
 
 # What the log's redaction does to text, for a URL alone; a password may hold a raw "/" or "@", whatever RFC 3986 says.
