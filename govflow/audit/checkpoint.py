@@ -143,8 +143,10 @@ def open_checkpoint(
         BadSignature: the signature of the log or of a witness is wrong.
         WrongOrigin: it is of another log.
         TooFewWitnesses: fewer than ``quorum`` have cosigned.
-        ValueError: a key of the log is of the kind of a witness' key, or the other way round.
+        ValueError: ``quorum`` is negative; a key of the log is of the kind of a witness' key, or the other way round.
     """
+    if quorum < 0:
+        raise ValueError("fewer than no witness cannot be asked for")
     note = data if isinstance(data, Note) else parse_note(data)
     of_log, of_witnesses = tuple(keys), tuple(witnesses)
     if any(key.kind is not Kind.NOTE for key in of_log):

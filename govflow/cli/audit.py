@@ -86,6 +86,8 @@ def verify(
     if checkpoint is not None and since_checkpoint is not None:
         raise RequestError("One checkpoint is enough.", mend="Give --checkpoint, or --since-checkpoint.")
     file = checkpoint or since_checkpoint
+    if quorum < 0:
+        raise RequestError(f"--witnesses {quorum}: fewer than none cannot be asked for.", mend="Say how many: 1, 2.")
     if file is None and (witnesses or quorum):
         raise RequestError("Witnesses vouch for a checkpoint.", mend="Name the file: --checkpoint FILE.")
     held = None if file is None else _held(file, keys, witnesses, quorum)
@@ -274,10 +276,13 @@ def tail(
 
 
 def _held(checkpoint: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> Held:
+    from datetime import UTC, datetime
+
     from govflow.services.seal_log import held_checkpoint
 
     known = parsed_keys(witnesses) if witnesses or quorum else []
-    return held_checkpoint(read_text(checkpoint), parsed_keys(keys), known, quorum or len(known))
+    asked = quorum or len({key.public for key in known})
+    return held_checkpoint(read_text(checkpoint), parsed_keys(keys), known, asked, datetime.now(UTC))
 
 
 def parsed_keys(keys: tuple[str, ...]) -> list[VerifierKey]:

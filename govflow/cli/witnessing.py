@@ -50,8 +50,14 @@ def witness(
     known: dict[str, list[VerifierKey]] = {}
     for one in parsed_keys(logs):
         known.setdefault(one.name, []).append(one)
-    file = key.absolute()
+    file, kept = key.absolute(), state.absolute()
     with key_folder(file):
+        if file.exists() and not kept.exists():
+            raise RequestError(
+                f"There is a key in {file}, and {kept} is not there: what was signed with that key is forgotten.",
+                mend="Name the state with --state, or begin anew with another --key and tell the owners of the logs.",
+            )
+        seen = WitnessState(kept)  # before the key: never a key without what it has signed
         private = (read_signing_key(file) if file.exists() else write_new_key(file)).signer()
     cosigner = Cosigner(name, private)
     stop = stopped_by_signals()
@@ -61,7 +67,7 @@ def witness(
         print(f"witness: ready at http://{host}:{at} for {', '.join(sorted(known))}", flush=True)
 
     try:
-        serve(Witness(cosigner, known, WitnessState(state.absolute())), host, port, stop, ready)
+        serve(Witness(cosigner, known, seen), host, port, stop, ready)
     except OSError as error:
         raise RequestError(
             f"{host}:{port} cannot be listened on: {error.strerror}.", mend="Give another --port."

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from govflow.errors import GovflowError
-from govflow.services.seal_log import seal, seal_and_show
+from govflow.services.ask_witnesses import ask_witnesses, lacking
+from govflow.services.seal_log import seal
 from govflow.services.workspace import Workspace
 from govflow.settings import Settings
 from govflow.store.seals import Sealed, Unsealed
@@ -21,6 +23,8 @@ from govflow.telemetry import get_logger
 
 LOOK_SECONDS: Final = 5.0
 """Between two looks at what is not sealed yet."""
+ASK_SECONDS: Final = 60.0
+"""Between two attempts at a witness that has not cosigned the newest checkpoint."""
 
 _log = get_logger(__name__)
 
@@ -41,18 +45,30 @@ class Sealing:
     """Looks after one log. ``complaint`` is why the last try failed; each is told once."""
 
     complaint: str = ""
+    asked_at: float = -ASK_SECONDS
 
     def look(self, workspace: Workspace) -> Sealed | None:
         """Make a checkpoint if one is due; what was made. Never raises."""
         settings, now = workspace.settings, datetime.now(UTC)
         try:
             if is_due(workspace.store.seals.unsealed(settings.tenant), settings, now):
-                made, _ = seal_and_show(workspace, now)
+                made = seal(workspace, now)
                 self.complaint = ""
+                self._show(workspace, now)
                 return made
+            self._show(workspace, now)
         except GovflowError as error:
             self._complain(error)
         return None
+
+    def _show(self, workspace: Workspace, now: datetime) -> None:
+        """Show the newest checkpoint, whoever made it, to the witnesses that have not cosigned it."""
+        if not workspace.settings.witnesses or time.monotonic() < self.asked_at + ASK_SECONDS:
+            return
+        newest = workspace.store.seals.newest(workspace.settings.tenant)
+        if newest is not None and lacking(workspace, newest):
+            self.asked_at = time.monotonic()
+            ask_witnesses(workspace, newest, now)
 
     def seal(self, workspace: Workspace) -> Sealed | None:
         """Make a checkpoint of all that is written; what was made. Never raises."""
@@ -87,7 +103,7 @@ class OpenRuns:
             if self._open == 1 and _seals_itself(workspace.settings):
                 self._stop = threading.Event()
                 work = (self._sealing, workspace, self._stop, self._pause)
-                threading.Thread(target=_look_on, args=work, name="govflow-sealing", daemon=True).start()
+                threading.Thread(target=look_on, args=work, name="govflow-sealing", daemon=True).start()
 
     def ended(self, workspace: Workspace, *, whole: bool) -> None:
         """A run has ended. ``whole``: it is part of no other run."""
@@ -113,6 +129,7 @@ def _seals_itself(settings: Settings) -> bool:
     return settings.signer == "embedded" and bool(settings.seal_runs or settings.seal_records or settings.seal_seconds)
 
 
-def _look_on(sealing: Sealing, workspace: Workspace, stop: threading.Event, pause: float) -> None:
+def look_on(sealing: Sealing, workspace: Workspace, stop: threading.Event, pause: float) -> None:
+    """Look again and again, until ``stop`` is set."""
     while not stop.wait(pause):
         sealing.look(workspace)

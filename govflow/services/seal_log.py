@@ -103,7 +103,11 @@ def check_proof(text: str, keys: Sequence[VerifierKey]) -> Checked:
 
 
 def held_checkpoint(
-    text: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey] = (), quorum: int = 0
+    text: str,
+    keys: Sequence[VerifierKey],
+    witnesses: Sequence[VerifierKey] = (),
+    quorum: int = 0,
+    now: datetime | None = None,
 ) -> Held:
     """What a checkpoint that was kept elsewhere says, once its signature was checked.
 
@@ -112,13 +116,14 @@ def held_checkpoint(
         keys: of the log.
         witnesses: keys of witnesses.
         quorum: how many of them have to have cosigned it.
+        now: aware; cosignatures from after it do not count. None: any time counts.
 
     Raises:
         InputError: it is no checkpoint of that log, signed by none of these keys, or by too few of these witnesses.
     """
     origin = next(iter(keys)).name
     try:
-        opened = open_checkpoint(text, origin=origin, keys=keys, witnesses=witnesses, quorum=quorum)
+        opened = open_checkpoint(text, origin=origin, keys=keys, witnesses=witnesses, quorum=quorum, now=now)
     except (Malformed, NotTrusted) as error:
         raise InputError(f"The checkpoint does not count: {error}.", mend="Name one of this log.") from None
     except ValueError as error:

@@ -20,7 +20,7 @@ from govflow.services.witness_state import WitnessState
 from govflow.telemetry import get_logger
 
 _PATIENCE: Final = 10.0  # seconds for the bytes of a request
-_AT_ONCE: Final = 32  # requests; others wait to be accepted
+_AT_ONCE: Final = 64  # connections; a further one is closed, and its owner comes again
 
 _log = get_logger(__name__)
 
@@ -80,6 +80,24 @@ class _Server(ThreadingHTTPServer):
         self.free = threading.BoundedSemaphore(_AT_ONCE)
         super().__init__(address, _Handler)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection, if there is room."""
+        if not self.free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self.free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer it; then there is room again."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
@@ -93,19 +111,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(Answer(NOT_FOUND, "there is only add-checkpoint\n", ""))
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
+        if not (length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BYTES):
             self._answer(Answer(BAD_REQUEST, f"a request says its length, of at most {MOST_BYTES} bytes\n", ""))
             return
         body = self._read(int(length))
         if body is None:
             self.close_connection = True
             return
-        with self.server.free:
-            try:
-                self._answer(self.server.witness.add_checkpoint(body))
-            except GovflowError as error:
-                _log.error("witness.failed", reason=error.message)
-                self._answer(Answer(503, "the witness cannot keep what it saw\n", ""))
+        try:
+            self._answer(self.server.witness.add_checkpoint(body))
+        except GovflowError as error:
+            _log.error("witness.failed", reason=error.message)
+            self._answer(Answer(503, "the witness cannot keep what it saw\n", ""))
 
     def setup(self) -> None:
         """The time of a request begins with its connection: each byte alone does not begin it anew."""

@@ -6,7 +6,6 @@ It seals the audit log as well: where it runs, the processes of flows hold no ke
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,7 +15,7 @@ from govflow.audit.record import Draft
 from govflow.errors import GovflowError, KeyFileError, PermitError, PermitRefused, PermitRevoked, StoreError
 from govflow.services.ask_signer import signing
 from govflow.services.examine_request import examine
-from govflow.services.keep_sealed import LOOK_SECONDS, Sealing
+from govflow.services.keep_sealed import LOOK_SECONDS, Sealing, look_on
 from govflow.services.sign_permits import AnsweredElsewhere, sign_and_keep
 from govflow.services.signing_keys import signing_key
 from govflow.services.workspace import Workspace
@@ -46,7 +45,10 @@ def serve(workspace: Workspace, stop: threading.Event, ready: Callable[[str], No
     key = signing_key(workspace, datetime.now(UTC))
     with signing(workspace.settings):
         ready(key.kid)
-        pause, sealing, sealed_at = QUICK, Sealing(), -LOOK_SECONDS
+        pause = QUICK
+        # In a thread of its own: a witness that is slow keeps no run waiting for its permit.
+        work = (Sealing(), workspace, stop, LOOK_SECONDS)
+        threading.Thread(target=look_on, args=work, name="govflow-sealing", daemon=True).start()
         while not stop.is_set():
             try:
                 answered = answer_all(workspace)
@@ -54,9 +56,6 @@ def serve(workspace: Workspace, stop: threading.Event, ready: Callable[[str], No
                 _log.error("signer.store_unavailable", reason=error.message)
                 stop.wait(_RETRY)
                 continue
-            if time.monotonic() >= sealed_at + LOOK_SECONDS:
-                sealing.look(workspace)
-                sealed_at = time.monotonic()
             pause = QUICK if answered else min(pause * _SLOWER, SLOW)
             stop.wait(pause)
 

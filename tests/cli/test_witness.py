@@ -7,23 +7,31 @@ import signal
 import socket
 import sqlite3
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from govflow.audit.checkpoint import Checkpoint
 from govflow.audit.cosignature import Cosigner
+from govflow.audit.note import parse_note
 from govflow.audit.record import Draft
+from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.witness import NEVER, Witnessed
-from govflow.errors import StoreError
+from govflow.errors import InputError, StoreError
+from govflow.services.ask_witnesses import ask_witnesses
+from govflow.services.keep_sealed import Sealing
+from govflow.services.seal_log import held_checkpoint, seal, seal_and_show
 from govflow.services.serve_witness import Witness, serve
 from govflow.services.witness_state import WitnessState
 from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
 from tests.cli.conftest import Run
-from tests.cli.signers import Program
+from tests.cli.signers import Program, eventually
 
 
 def say(count: int = 4) -> None:
@@ -90,6 +98,9 @@ def test_a_checkpoint_has_the_lines_of_its_witnesses_and_an_auditor_asks_for_the
     assert without.code == 2
     assert "0 of the 1 witnesses" in without.err
     assert run("audit", "verify", "--witness", witness.key).code == 2, "witnesses vouch for a checkpoint"
+    for number in ("-1", "2"):
+        asked = ("--checkpoint", "second.txt", "--key", key, "--witness", witness.key, f"--witnesses={number}")
+        assert run("audit", "verify", *asked).code == 2
     assert run("audit", "checkpoint", "--format", "json").json["witnesses"][0]["why"] == ""
 
 
@@ -119,6 +130,97 @@ def test_a_witness_that_was_killed_knows_what_it_has_seen(
     fork = run("audit", "checkpoint")
     assert (fork.code, "answers 422" in fork.err) == (1, True), fork.err
     assert "\n— w1" not in run("audit", "checkpoint").out
+
+
+def test_what_another_process_has_shown_meanwhile_is_no_rollback(log: Path, run: Run, witness: Other) -> None:
+    workspace = open_workspace(load_settings())
+    try:
+        old = workspace.store.seals.newest("default")
+        assert old is not None
+        say(2)
+        newer, asked = seal_and_show(workspace, datetime.now(UTC))
+        assert newer is not None and newer.size > old.size
+        assert [one.why for one in asked] == [""]
+        assert [one.why for one in ask_witnesses(workspace, old, datetime.now(UTC))] == [""]
+        # The witness has answered, and its line was not kept: its process was killed in between.
+        say(1)
+        last = seal(workspace, datetime.now(UTC))
+        assert last is not None
+        with closing(sqlite3.connect(witness.folder / "witness.db")) as state:
+            state.execute("UPDATE witnessed SET size = ?, root = ?", (last.size, b64decode(last.note.split("\n")[2])))
+            state.commit()
+        assert [one.why for one in ask_witnesses(workspace, newer, datetime.now(UTC))] == [""]
+    finally:
+        workspace.close()
+
+
+def test_a_look_shows_what_a_witness_has_not_seen_when_it_is_back(
+    log: Path, run: Run, witness: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness.program.end(signal.SIGKILL)
+    say(2)
+    with closing(open_workspace(load_settings())) as workspace:
+        sealing, key = Sealing(), witness.key
+        made = sealing.seal(workspace)
+        assert made is not None
+        assert sealing.look(workspace) is None, "nothing is due, and the witness is away"
+        assert workspace.store.seals.witnessed("default", key) == 0
+    witness.start()
+    monkeypatch.setenv("GOVFLOW_WITNESSES", json.dumps({witness.url: key}))
+    with closing(open_workspace(load_settings())) as workspace:
+        sealing.look(workspace)
+        assert workspace.store.seals.witnessed("default", key) == 0, "it was asked a moment ago"
+        Sealing().look(workspace)
+        assert workspace.store.seals.witnessed("default", key) == made.size
+
+
+def test_a_witness_whose_state_is_gone_does_not_start_with_its_key(log: Path, witness: Other) -> None:
+    witness.program.end(signal.SIGKILL)
+    (witness.folder / "witness.db").unlink()
+    again = Program(*witness._words, cwd=witness.folder)
+    again.until("is forgotten")
+    assert again.process.wait(240) == 2
+    again.end()
+    witness.program = again
+
+
+def test_what_a_witness_says_does_not_reach_the_terminal_as_it_is(
+    log: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = b"\x1b[2J\nwitness other: has cosigned"
+    answer = b"HTTP/1.1 400 no\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve_once() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(100_000)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve_once)
+        thread.start()
+        key = Cosigner("w.example/w", Ed25519PrivateKey.from_private_bytes(b"\1" * 32)).key
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        monkeypatch.setenv("GOVFLOW_WITNESSES", json.dumps({url: str(key)}))
+        made = run("audit", "checkpoint")
+        thread.join()
+    assert made.code == 1
+    assert "\x1b" not in made.err
+    assert not [line for line in made.err.splitlines() if line.startswith("witness other")]
+
+
+def test_a_cosignature_of_tomorrow_does_not_count(log: Path, run: Run) -> None:
+    note = parse_note(run("audit", "checkpoint").out)
+    key = VerifierKey.parse(run("audit", "keys").out.strip())
+    witness = Cosigner("w.example/w", Ed25519PrivateKey.from_private_bytes(b"\1" * 32))
+    now = datetime.now(UTC)
+    for at, counts in ((now, True), (now + timedelta(days=1), False)):
+        text = str(note.with_signatures(witness.cosign(Checkpoint.parse(note.text), at)))
+        if counts:
+            assert held_checkpoint(text, [key], [witness.key], 1, now).size > 0
+        else:
+            with pytest.raises(InputError, match="0 of the 1"):
+                held_checkpoint(text, [key], [witness.key], 1, now)
 
 
 def test_two_copies_that_go_on_differently_are_told_apart(
@@ -170,8 +272,12 @@ def test_settings_that_name_no_witness_are_refused(
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[int]:
     """A witness of no log, in this process; its port."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    with serving(tmp_path) as port:
+        yield port
 
+
+@contextmanager
+def serving(tmp_path: Path) -> Iterator[int]:
     cosigner = Cosigner("w.example/w", Ed25519PrivateKey.from_private_bytes(b"\1" * 32))
     stop, ports = threading.Event(), list[int]()
     ready = threading.Event()
@@ -196,6 +302,7 @@ def listening(tmp_path: Path) -> Iterator[int]:
         (b"POST /add-checkpoint HTTP/1.1\r\n\r\n", 400),
         (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n", 400),
         (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"POST /other HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
         (b"GET /add-checkpoint HTTP/1.1\r\n\r\n", 501),
     ],
@@ -204,6 +311,27 @@ def test_what_is_no_request_is_answered_so(listening: int, sent: bytes, status: 
     with socket.create_connection(("127.0.0.1", listening), timeout=60) as at:
         at.sendall(sent)
         assert at.recv(1000).split(b" ")[1] == str(status).encode()
+
+
+def test_more_connections_than_there_is_room_for_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("govflow.services.serve_witness._AT_ONCE", 2)
+    with serving(tmp_path) as port:
+        idle = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(2)]
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as third:
+            assert third.recv(10) == b""
+        for one in idle:
+            one.close()
+        assert eventually(lambda: answers(port))
+
+
+def answers(port: int) -> bool:
+    """Whether a request is answered."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as at:
+        try:
+            at.sendall(b"POST /other HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+            return at.recv(1000).startswith(b"HTTP/1.0 404")
+        except OSError:
+            return False
 
 
 def test_a_request_that_never_ends_is_cut(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
