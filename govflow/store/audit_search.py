@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, false, literal, select, tuple_, union_all
 
 from govflow.audit.record import Entry
 from govflow.audit.vocabulary import EVENTS
-from govflow.errors import RequestError
 from govflow.store.engine import Database
 from govflow.store.tables import AUDIT_RECORD as RECORD
 from govflow.store.times import micros
@@ -115,11 +114,13 @@ def _alike(looked: Select[Any], events: tuple[str, ...], limit: int) -> Select[A
 
 
 def _behind(connection: Connection, tenant: str, before: int, until: datetime | None) -> ColumnElement[bool]:
-    """What follows a place in the order of times."""
+    """What follows a place in the order of times: nothing, where there is no such place."""
     place = (RECORD.c.tenant == tenant, RECORD.c.seq == before)
     at = connection.execute(select(RECORD.c.at).where(*place)).scalar()
-    if at is None or (until is not None and at >= micros(until)):
-        raise RequestError(f"There is no record {before} among these.", mend="Go on from a place that a page named.")
+    if at is None:
+        return false()
+    if until is not None and at >= micros(until):
+        return RECORD.c.at < micros(until)
     return tuple_(RECORD.c.at, RECORD.c.seq) < tuple_(literal(at), literal(before))
 
 
