@@ -60,7 +60,13 @@ class Database(ABC):
     def __init__(self) -> None:
         self._mutex = threading.RLock()
         self._inside = False
+        self._holder = 0  # the thread that is inside a transaction
         self._writing: Connection | None = None
+
+    def refuse_inside(self) -> None:
+        """``RuntimeError`` if this thread is inside a transaction: it would wait for whoever waits for it."""
+        if self._holder == threading.get_ident():
+            raise RuntimeError("a write transaction is open in this thread already")
 
     def hold(self) -> None:
         """Keep every other thread of this process from writing, until :meth:`release`."""
@@ -112,7 +118,7 @@ class Database(ABC):
                 explain(error, "waiting for the write lock")
             except self.failures as error:
                 explain(error, "waiting for the write lock")
-            self._inside = True
+            self._inside, self._holder = True, threading.get_ident()
             try:
                 try:
                     self._begin(durable)
@@ -126,7 +132,7 @@ class Database(ABC):
             except self.failures as error:
                 explain(error, "writing")
             finally:
-                self._inside = False
+                self._inside, self._holder = False, 0
                 self._unlock()
 
     @abstractmethod
@@ -166,7 +172,7 @@ class Database(ABC):
     def after_fork(self) -> None:
         """In the child: forget what belongs to the parent without touching it, and open anew on first use."""
         self._mutex = threading.RLock()
-        self._inside = False
+        self._inside, self._holder = False, 0
         _INHERITED.append((self._writing, self._engine))
         self._writing = None
         self._engine = self._new_engine()

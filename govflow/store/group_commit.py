@@ -122,7 +122,7 @@ class GroupCommit:
 
     def _write(self, mine: _Waiting, taken: list[_Waiting]) -> None:
         with self._transaction() as transaction:
-            taken[:] = self._taken(mine)  # only now: more came while this thread waited for the write lock
+            self._take(mine, taken)  # only now: more came while this thread waited for the write lock
             for one in taken:
                 transaction.record(one.draft)
         for one, ack in zip(taken, transaction.acks, strict=True):
@@ -136,15 +136,14 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
             one.error = error
 
-    def _taken(self, mine: _Waiting) -> list[_Waiting]:
-        """Those of the log of ``mine``, out of the queue: a log that is broken fails no other."""
-        self._queue.remove(mine)
-        taken = [mine]
+    def _take(self, mine: _Waiting, taken: list[_Waiting]) -> None:
+        """Move those of the log of ``mine`` from the queue: a log that is broken fails no other."""
+        with suppress(ValueError):  # somebody took it out, and was interrupted before it was written
+            self._queue.remove(mine)
         for _ in range(len(self._queue)):
             one = self._queue.popleft()
             fits = one.draft.tenant == mine.draft.tenant and len(taken) < MOST
             (taken if fits else self._queue).append(one)
-        return taken
 
 
 def _again(error: StoreError) -> StoreError:

@@ -120,6 +120,7 @@ class Writer:
             commitments, values = _sealed(record) if record.values else ({}, ())
             return self._spooled(record, commitments, values)
         if durable:
+            self._db.refuse_inside()
             return self._together.append(record)
         with self.transaction(durable=False) as transaction:
             transaction.record(record)

@@ -160,3 +160,28 @@ def test_whoever_nobody_roused_looks_again(store: Store, monkeypatch: pytest.Mon
             assert waits.result(timeout=60).seq == 0
         finally:
             group._writing.acquire()
+
+
+def test_a_thread_inside_a_transaction_is_refused_whoever_writes_meanwhile(store: Store) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with store._writer.transaction():
+            other = pool.submit(store.append, a_draft(), durable=True)
+            assert eventually(lambda: len(store._writer._together._queue) == 1)
+            with pytest.raises(RuntimeError, match="open in this thread already"):
+                store.append(a_draft(), durable=True)
+        assert other.result().seq == 0
+
+
+def test_what_was_taken_and_never_written_is_written_by_its_own_thread(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = store._writer._together
+    with ThreadPoolExecutor(1) as pool, group._writing:
+        waits = pool.submit(store.append, a_draft(), durable=True)
+        assert eventually(lambda: len(group._queue) == 1)
+        group._queue.clear()  # as by somebody who was interrupted right then
+        group._writing.release()
+        try:
+            assert waits.result(timeout=60).seq == 0
+        finally:
+            group._writing.acquire()
