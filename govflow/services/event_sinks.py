@@ -16,7 +16,7 @@ from govflow.events.webhook import WebhookSink
 from govflow.settings import Settings
 from govflow.sink_settings import SinkSettings
 from govflow.store import Store
-from govflow.telemetry import get_logger
+from govflow.telemetry import get_logger, redact
 
 _log = get_logger(__name__)
 
@@ -33,7 +33,9 @@ def tell_sinks(store: Store, settings: Settings) -> FanOut:
 
     def told(draft: Draft, ack: Ack) -> None:
         try:
-            fan_out.publish(envelope_of(draft, ack))
+            envelope = envelope_of(draft, ack)
+            if envelope is not None:  # it leaves this machine: masked as wherever else a record is shown
+                fan_out.publish(envelope.model_copy(update={"payload": redact(envelope.payload)}))
         except Exception as error:  # noqa: BLE001 - the record is safe; news of it must not stop who wrote it
             _log.warning("event.lost", event_name=draft.event, reason=type(error).__name__)
 

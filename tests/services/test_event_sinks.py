@@ -53,6 +53,17 @@ def test_each_sink_is_told_of_the_published_events_that_begin_as_it_says(tmp_pat
     at.close()
 
 
+def test_no_secret_of_a_record_leaves_through_a_sink(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    at = place(tmp_path, all={"file": file})
+    payload = {"resource": "postgresql://u:canary-pw@db/x", "deep": [{"api_key": "canary-key"}], "tier": 2}
+    at.store.append(draft(payload=payload), durable=True)
+    assert eventually(lambda: len(told(file)) == 1)
+    at.close()
+    assert "canary" not in file.read_text()
+    assert json.loads(file.read_text())["payload"]["tier"] == 2
+
+
 def test_what_was_rolled_back_is_told_to_nobody(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     at = place(tmp_path, all={"file": file})
