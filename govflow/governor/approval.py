@@ -21,7 +21,7 @@ from govflow.audit.record import Severity
 from govflow.errors import GovflowError, Refused
 from govflow.governor.assess import StepAssessment
 from govflow.governor.explain import decided_against, deeds_of, details_of, reason_of
-from govflow.governor.port import Command, Port, Steps
+from govflow.governor.port import NOW, Command, Port, Steps
 from govflow.governor.run import GovernedRun, Permit
 from govflow.governor.what_changed import what_changed
 from govflow.ir.models import Multiplicity
@@ -183,7 +183,7 @@ def _index(run: GovernedRun, asked: Asked, binding: Binding, known: Sequence[App
 
 def _ask(run: GovernedRun, asked: Asked, binding: Binding, new_id: str, note: str) -> Steps[ApprovalRequest]:
     facts, step, assessment = run.facts, asked.permit.step, asked.assessment
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     rule = yield Command(lambda port: port.rule(assessment.rule_name, assessment.tier))
     rule = rule_for_deeds(rule, [deed for one in (assessment, *asked.covers) for deed in deeds_of(one)])
     if step.approval is not None:  # which may not be the one that counts, and has to be one
@@ -258,7 +258,7 @@ def _wait_and_claim(run: GovernedRun, asked: Asked, request: ApprovalRequest) ->
         yield Command(lambda port: port.move(decided.request_id, RequestState.VOIDED, why))
         decided = yield from _as_it_stands(decided)
     if decided.state is RequestState.APPROVED:
-        now: datetime = yield Command(lambda port: port.now())
+        now: datetime = yield NOW
         attempts = (step.retries + 1) * ((run.facts.plan.retries if run.facts.plan else 0) + 1)
         payload = {"request_id": decided.request_id, "ir_hash": run.ir_hash, "attempts_allowed": attempts}
         draft = run.draft("ir.approval_consumed", now, step_id=step.step_id, payload=payload)

@@ -11,13 +11,13 @@ from datetime import datetime
 from govflow.errors import GovflowError
 from govflow.governor.checks import Check
 from govflow.governor.explain import as_refusal
-from govflow.governor.port import Command, Steps
+from govflow.governor.port import NOW, Steps
 from govflow.governor.run import OPENING, GovernedRun, Opening, RunFacts, assessed, step_permit
 
 
 def glance(facts: RunFacts) -> Steps[GovernedRun]:
     """The run as its plan shows it. Why it could not be opened, if it could not, stands in ``stopped``."""
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     run = GovernedRun(facts, "", "", {}, None)
     opening = Opening(facts, now, run)
     try:

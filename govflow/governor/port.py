@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from pydantic import JsonValue
 
@@ -61,6 +61,9 @@ class Port(Protocol):
 
     def append(self, record: Draft, *, durable: bool) -> Ack:
         """Write a record; an ``ir.*`` record is published as an event too."""
+
+    async def aappend(self, record: Draft) -> Ack:
+        """As :meth:`append`, durably; the event loop goes on meanwhile."""
 
     def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
         """Write the record that a template makes now, not durably: for calls that wait for nothing."""
@@ -194,7 +197,20 @@ class Command:
 
     perform: Callable[[Port], Any]
     abandon: Callable[[Port], None] | None = None  # for what may take days: how to make ``perform`` give up
+    aperform: Callable[[Port], Awaitable[Any]] | None = None  # the same without a thread, where there is a way
+    waits: bool = True  # else not worth a thread
 
+    @classmethod
+    def append(cls, draft: Draft, *, durable: bool) -> Command:
+        """Write a record."""
+        return cls(
+            lambda port: port.append(draft, durable=durable),
+            aperform=(lambda port: port.aappend(draft)) if durable else None,
+        )
+
+
+NOW: Final = Command(lambda port: port.now(), waits=False)
+EXECUTOR: Final = Command(lambda port: port.executor, waits=False)
 
 Steps = Generator[Command, Any, T]
 """A part of the governor: yields commands, receives their answers, returns ``T``."""
@@ -217,12 +233,12 @@ def drive(steps: Steps[T], port: Port) -> T:
 
 
 async def adrive(steps: Steps[T], port: Port) -> T:
-    """Run ``steps`` to its end, each command in a worker thread."""
+    """Run ``steps`` to its end, each command that may wait in a worker thread, or as what can be awaited."""
     try:
         command = next(steps)
         while True:
             try:
-                answer = await _in_thread(command, port)
+                answer = await _awaited(command, port)
             except Exception as error:  # noqa: BLE001 - every failure belongs to the check that asked
                 command = steps.throw(error)
             else:
@@ -232,7 +248,11 @@ async def adrive(steps: Steps[T], port: Port) -> T:
         return result
 
 
-async def _in_thread(command: Command, port: Port) -> Any:
+async def _awaited(command: Command, port: Port) -> Any:
+    if command.aperform is not None:
+        return await command.aperform(port)
+    if not command.waits:
+        return command.perform(port)
     if command.abandon is None:
         return await asyncio.to_thread(command.perform, port)
     # What may take days gets a thread of its own: the event loop's few are for what is short, and votes are short.

@@ -26,7 +26,7 @@ from govflow.governor.assess import Assessment, Ground, StepAssessment, assess, 
 from govflow.governor.checks import Check
 from govflow.governor.conformance import Followed
 from govflow.governor.explain import as_refusal, details_of, refusal, steps_missing
-from govflow.governor.port import ApprovedPlan, Command, Port, RunRow, Steps
+from govflow.governor.port import NOW, ApprovedPlan, Command, Port, RunRow, Steps
 from govflow.governor.replayable import decided_from_source
 from govflow.governor.values import hashable
 from govflow.identity import Principal
@@ -166,7 +166,7 @@ def open_run(facts: RunFacts) -> Steps[GovernedRun]:
         Refused: enforce mode, and the answer is no.
         GovflowError: enforce mode, and the question could not be answered.
     """
-    now = yield Command(lambda port: port.now())
+    now = yield NOW
     opening = Opening(facts, now, GovernedRun(facts, "", "", {}, None, followed=Followed(facts.fit)))
     try:
         for _, check in OPENING:
@@ -188,7 +188,7 @@ def share(run: GovernedRun, manifest: Manifest) -> Steps[None]:
     """
     if run.shared or not run.permits:
         return
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     try:
         yield Command(lambda port: port.clear_places(run.facts.run_id))
         yield Command(lambda port: port.issue_permit(run, manifest))
@@ -332,12 +332,12 @@ def _audit_plan(opening: Opening, plan: Plan) -> Steps[None]:
     payload: dict[str, Any] = {"approved": approved.plan_hash, "loaded": hashed, "approved_by": approved.principal}
     if approved.plan_hash == hashed:
         run.compared = f"no difference from the plan that {_stood_for(approved)}"
-        yield Command(lambda port: port.append(run.draft("ir.dag_diff_ok", now, payload=payload), durable=False))
+        yield Command.append(run.draft("ir.dag_diff_ok", now, payload=payload), durable=False)
         return
     found = diff(approved.plan, plan, approved_hash=approved.plan_hash, loaded_hash=hashed).masked(redact_named)
     payload["diff"] = found.to_dict()
     failed = run.draft("ir.dag_diff_failed", now, severity=Severity.CRITICAL, payload=payload)
-    yield Command(lambda port: port.append(failed, durable=True))
+    yield Command.append(failed, durable=True)
     raise PlanDrift(
         f"Flow {facts.flow!r} is not the plan that {_stood_for(approved)}:\n" + "\n".join(found.lines()),
         mend="Put the approved code back, or have the change approved: govflow lock FILE --approve --as NAME",
@@ -398,7 +398,7 @@ def _record_verdict(opening: Opening, assessment: Assessment) -> Steps[None]:
     }
     durable = assessment.tier >= Tier.MEDIUM
     draft = run.draft(event, now, severity=severity, payload=payload, attempt=facts.attempt)
-    yield Command(lambda port: port.append(draft, durable=durable))
+    yield Command.append(draft, durable=durable)
     rejected = [permit for permit in run.permits.values() if permit.assessment.verdict is Verdict.REJECT]
     if rejected and (stop := _reject(run, rejected)):
         if run.enforce:
@@ -431,7 +431,7 @@ def _record_refusal(run: GovernedRun, error: GovflowError, now: datetime) -> Ste
     }
     draft = run.draft("run.refused", now, severity=Severity.ERROR, payload=payload)
     try:
-        yield Command(lambda port: port.append(draft, durable=True))
+        yield Command.append(draft, durable=True)
     except GovflowError:
         if run.enforce:
             raise
@@ -447,7 +447,7 @@ def close_run(run: GovernedRun, *, failed: str | None) -> Steps[None]:
     Raises:
         StepMissing: the body returned, and a mandatory step was never called (enforce mode).
     """
-    now = yield Command(lambda port: port.now())
+    now = yield NOW
     for request in run.plan_requests:
         ended = SUSPENDED if failed == SUSPENDED else "failed" if failed else "succeeded"
         yield Command(partial(_ended, request.request_id, ended))
@@ -459,7 +459,7 @@ def close_run(run: GovernedRun, *, failed: str | None) -> Steps[None]:
     payload = {"ir_hash": run.ir_hash, "failed": failed, "missing": missing, "attempt": run.facts.attempt}
     severity = Severity.CRITICAL if missing else Severity.INFO
     draft = run.draft("run.closed", now, severity=severity, payload=payload, attempt=run.facts.attempt)
-    yield Command(lambda port: port.append(draft, durable=bool(missing)))
+    yield Command.append(draft, durable=bool(missing))
     if run.shared and not run.handed_on:
         yield Command(lambda port: port.end_permit(run.facts.ground.tenant, run.facts.run_id))
     if missing and run.enforce:

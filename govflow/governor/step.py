@@ -23,7 +23,7 @@ from govflow.governor.call import Call, Grant
 from govflow.governor.checks import Check
 from govflow.governor.conformance import rewired_value
 from govflow.governor.explain import as_refusal, refusal
-from govflow.governor.port import Command, Steps
+from govflow.governor.port import EXECUTOR, NOW, Command, Steps
 from govflow.governor.replayable import decided, decided_anew
 from govflow.governor.run import SUSPENDED, GovernedRun, Permit
 from govflow.governor.step_records import CACHED, call_digest, intent_draft, outcome_draft, sealed
@@ -104,9 +104,9 @@ def ahead(run: GovernedRun, call: Call, new_id: str) -> Steps[ApprovalRequest | 
 
 def after(run: GovernedRun, grant: Grant, failed: str | None) -> Steps[None]:
     """Write how the body ended."""
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     draft = outcome_draft(run, grant, now, failed)
-    yield Command(lambda port: port.append(draft, durable=grant.tier >= Tier.MEDIUM))
+    yield Command.append(draft, durable=grant.tier >= Tier.MEDIUM)
     if grant.request is not None:
         request_id, outcome = grant.request.request_id, "failed" if failed else "succeeded"
         outcome = SUSPENDED if failed == SUSPENDED else outcome
@@ -235,17 +235,17 @@ def _earlier(run: GovernedRun) -> Steps[Mapping[str, Any]]:
 
 def _intent(case: Case) -> Steps[None]:
     """The intent is on record, and durable from tier 2 on, before the body runs."""
-    now: datetime = yield Command(lambda port: port.now())
-    executor: str = yield Command(lambda port: port.executor)
+    now: datetime = yield NOW
+    executor: str = yield EXECUTOR
     draft = intent_draft(case.run, case.grant, now, executor)
-    yield Command(lambda port: port.append(draft, durable=case.grant.tier >= Tier.MEDIUM))
+    yield Command.append(draft, durable=case.grant.tier >= Tier.MEDIUM)
 
 
 def _reused(case: Case) -> Steps[None]:
     """The engine hands out a result that it kept: that is the whole of this attempt."""
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     draft = replace(intent_draft(case.run, case.grant, now), event=CACHED)
-    yield Command(lambda port: port.append(draft, durable=False))
+    yield Command.append(draft, durable=False)
 
 
 def _nobody_to_ask(case: Case) -> Steps[None]:
@@ -328,10 +328,10 @@ def _assessed(case: Case, permit: Permit) -> Steps[StepAssessment]:
     new = permit.static and fan_out is not None and fan_out not in permit.by_fan_out
     assessment = yield from _assess(case, permit)
     if new:
-        now: datetime = yield Command(lambda port: port.now())
+        now: datetime = yield NOW
         payload = {**decided(assessment), "fan_out": fan_out, "mode": case.run.facts.ground.mode}
         draft = case.run.draft(DECIDED, now, step_id=permit.step.step_id, payload=payload)
-        yield Command(lambda port: port.append(draft, durable=False))
+        yield Command.append(draft, durable=False)
     return assessment
 
 
@@ -382,7 +382,7 @@ def _sayable(call: Call) -> dict[str, Any]:
 
 def _record_stop(run: GovernedRun, call: Call, stop: GovflowError, case: Case | None = None) -> Steps[None]:
     """Record that a call is refused; with the decision where ``case`` took one of its own that no intent will tell."""
-    now: datetime = yield Command(lambda port: port.now())
+    now: datetime = yield NOW
     payload = {
         "code": stop.code,
         "reason": stop.message,
@@ -408,7 +408,7 @@ def _record_stop(run: GovernedRun, call: Call, stop: GovflowError, case: Case | 
         values=values,
     )
     try:
-        yield Command(lambda port: port.append(draft, durable=True))
+        yield Command.append(draft, durable=True)
     except GovflowError:
         if run.enforce:
             raise

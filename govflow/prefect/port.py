@@ -35,12 +35,11 @@ class PrefectPort(StorePort):
         self.shared = False  # steps of the run may wait in other processes as well
         self._gate: Gate | None = None  # held while somebody may wait, so that there is one for the run
 
-    def append(self, record: Draft, *, durable: bool) -> Ack:
-        """Write a record; publish it when it is one of the ``ir.*`` events."""
-        ack = super().append(record, durable=durable)
+    def wrote(self, record: Draft, ack: Ack, *, durable: bool) -> None:
+        """Publish what is one of the ``ir.*`` events."""
+        super().wrote(record, ack, durable=durable)
         if record.event.startswith("ir."):
             publish(record, ack)
-        return ack
 
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
         """Open a request and say so."""

@@ -65,12 +65,29 @@ class StorePort:
     def append(self, record: Draft, *, durable: bool) -> Ack:
         """Write a record."""
         try:
-            return self.store.append(record, durable=durable)
+            ack = self.store.append(record, durable=durable)
         except StoreError as error:
-            if not self._tolerant:
-                raise
-            _log.warning("record.lost", event_name=record.event, reason=error.message)
-            return Ack(writer="none", writer_seq=-1, durable=False)
+            ack = self._lost(record, error)
+        self.wrote(record, ack, durable=durable)
+        return ack
+
+    async def aappend(self, record: Draft) -> Ack:
+        """Write a record durably."""
+        try:
+            ack = await self.store.aappend(record)
+        except StoreError as error:
+            ack = self._lost(record, error)
+        self.wrote(record, ack, durable=True)
+        return ack
+
+    def wrote(self, record: Draft, ack: Ack, *, durable: bool) -> None:
+        """Told of each record that was written, or passed over; ``durable`` if it had to be."""
+
+    def _lost(self, record: Draft, error: StoreError) -> Ack:
+        if not self._tolerant:
+            raise error
+        _log.warning("record.lost", event_name=record.event, reason=error.message)
+        return Ack(writer="none", writer_seq=-1, durable=False)
 
     def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
         """Write the record of a template, as of now."""

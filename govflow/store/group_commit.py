@@ -18,9 +18,8 @@ from govflow.errors import StoreError
 
 MOST: Final = 1_024
 """Records of one shared transaction."""
-_PATIENCE: Final = (
-    0.5  # seconds until a thread looks again though nobody roused it: whoever should have was interrupted
-)
+PATIENCE: Final = 0.5
+"""Seconds until a thread looks again though nobody roused it: whoever should have was interrupted."""
 
 
 class _Transaction(Protocol):
@@ -30,8 +29,8 @@ class _Transaction(Protocol):
     def record(self, draft: Draft) -> None: ...
 
 
-class _Waiting:
-    """One record, and what became of it: neither ``ack`` nor ``error`` as long as it waits."""
+class Waiting:
+    """One record, and what became of it: neither ``ack`` nor ``error`` as long as it waits. A thread waits for it."""
 
     __slots__ = ("ack", "draft", "error", "roused")
 
@@ -44,9 +43,11 @@ class _Waiting:
 
     @property
     def waits(self) -> bool:
+        """Whether nothing has become of it yet."""
         return self.ack is None and self.error is None
 
     def rouse(self) -> None:
+        """Have whoever waits for it look."""
         try:  # noqa: SIM105 - suppress() would cost more than all else here
             self.roused.release()
         except RuntimeError:
@@ -59,7 +60,7 @@ class GroupCommit:
     def __init__(self, transaction: Callable[[], AbstractContextManager[_Transaction]]) -> None:
         """Write through ``transaction``: a durable one, whose acks are known after its end."""
         self._transaction = transaction
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._writing = threading.Lock()
 
     def append(self, draft: Draft) -> Ack:
@@ -69,8 +70,8 @@ class GroupCommit:
             StoreError: the database refused.
             Exception: whatever :func:`govflow.audit.body.make_body` finds wrong with this draft.
         """
-        mine = _Waiting(draft)
-        self._queue.append(mine)  # before the look at the lock: whoever writes looks at the queue after giving it back
+        mine = Waiting(draft)
+        self.queue(mine)  # before the look at the lock: whoever writes looks at the queue after giving it back
         try:
             while mine.waits:
                 if self._writing.acquire(blocking=False):
@@ -81,23 +82,48 @@ class GroupCommit:
                         self._writing.release()
                         self._rouse_next()
                 else:
-                    mine.roused.acquire(timeout=_PATIENCE)
+                    mine.roused.acquire(timeout=PATIENCE)
         except BaseException:
-            with suppress(ValueError):
-                self._queue.remove(mine)
-            self._rouse_next()
+            self.leave(mine)
             raise
         if mine.error is not None:
             raise mine.error
         assert mine.ack is not None
         return mine.ack
 
+    def queue(self, one: Waiting) -> None:
+        """Have somebody write it: whoever writes next."""
+        self._queue.append(one)
+
+    def queue_again(self, waiting: Sequence[Waiting]) -> None:
+        """Put back those who wait and are in nobody's hands: whoever took them out was interrupted right then."""
+        if self._writing.acquire(blocking=False):
+            try:
+                self._queue.extend(one for one in waiting if one.waits and one not in self._queue)
+            finally:
+                self._writing.release()
+
+    def leave(self, one: Waiting) -> None:
+        """Nobody waits for it any more."""
+        with suppress(ValueError):
+            self._queue.remove(one)
+        self._rouse_next()
+
+    def write_queued(self) -> None:
+        """Write until the queue is empty, or somebody else writes, who will rouse the next."""
+        while self._queue and self._writing.acquire(blocking=False):
+            try:
+                with suppress(IndexError):
+                    self._write_all(self._queue[0])
+            finally:
+                self._writing.release()
+
     def _rouse_next(self) -> None:
         if self._queue:
             with suppress(IndexError):
                 self._queue[0].rouse()
 
-    def _write_all(self, mine: _Waiting) -> None:
+    def _write_all(self, mine: Waiting) -> None:
         """Write for all who wait for the same log as ``mine``."""
         taken = [mine]
         try:
@@ -120,7 +146,7 @@ class GroupCommit:
                     one.error = StoreError("Writing was interrupted: whether the record is in the log is not known.")
                 one.rouse()
 
-    def _write(self, mine: _Waiting, taken: list[_Waiting]) -> None:
+    def _write(self, mine: Waiting, taken: list[Waiting]) -> None:
         with self._transaction() as transaction:
             self._take(mine, taken)  # only now: more came while this thread waited for the write lock
             for one in taken:
@@ -128,7 +154,7 @@ class GroupCommit:
         for one, ack in zip(taken, transaction.acks, strict=True):
             one.ack = ack
 
-    def _write_alone(self, one: _Waiting) -> None:
+    def _write_alone(self, one: Waiting) -> None:
         try:
             with self._transaction() as transaction:
                 transaction.record(one.draft)
@@ -136,7 +162,7 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
             one.error = error
 
-    def _take(self, mine: _Waiting, taken: list[_Waiting]) -> None:
+    def _take(self, mine: Waiting, taken: list[Waiting]) -> None:
         """Move those of the log of ``mine`` from the queue: a log that is broken fails no other."""
         with suppress(ValueError):  # somebody took it out, and was interrupted before it was written
             self._queue.remove(mine)

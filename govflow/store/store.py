@@ -136,6 +136,10 @@ class Store:
         """
         return self._writer.append(record, durable=durable)
 
+    async def aappend(self, record: Draft) -> Ack:
+        """Accept a record durably, as :meth:`append`, without a thread for each coroutine that waits."""
+        return await self._writer.aappend(record)
+
     @property
     def fill(self) -> Callable[[Template, int, str], None]:
         """Accept the record of a template as of now, not durably: :meth:`govflow.store.writer.Writer.fill`."""

@@ -32,6 +32,7 @@ from govflow.audit.template import Template
 from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
 from govflow.store import lifetime
+from govflow.store.awaited_commit import AwaitedCommit
 from govflow.store.engine import Database
 from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
@@ -102,6 +103,7 @@ class Writer:
         self._lock = threading.Lock()
         self._spool: Spool | None = None
         self._together = GroupCommit(self.transaction)
+        self._awaited = AwaitedCommit(self._together)
         self._wake = threading.Event()
         self._awake = False
         self._stop = threading.Event()
@@ -125,6 +127,11 @@ class Writer:
         with self.transaction(durable=False) as transaction:
             transaction.record(record)
         return transaction.acks[0]
+
+    async def aappend(self, record: Draft) -> Ack:
+        """Accept a record durably; as :meth:`append`, and the event loop goes on meanwhile."""
+        self._db.refuse_inside()
+        return await self._awaited.append(record)
 
     def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
         """Accept the record of a template as of now, not durably; errors as of :meth:`append`.

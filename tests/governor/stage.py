@@ -60,10 +60,8 @@ class People(StorePort):
     def now(self) -> datetime:
         return super().now() + self.later
 
-    def append(self, record: Draft, *, durable: bool) -> Ack:
-        ack = super().append(record, durable=durable)
+    def wrote(self, record: Draft, ack: Ack, *, durable: bool) -> None:
         self.durable.append((record.event, durable, ack.durable))
-        return ack
 
     def await_decision(self, request: ApprovalRequest) -> ApprovalRequest:
         self.asked.append(request)

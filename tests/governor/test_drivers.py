@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from govflow.audit.record import Ack
 from govflow.errors import Denied, GovflowError, StoreError
 from govflow.governor.call import Call
 from govflow.governor.port import Command, Port, Steps, adrive, drive
@@ -179,3 +180,24 @@ async def test_a_run_that_is_cancelled_while_people_decide_stops_waiting(stage: 
     await asyncio.get_running_loop().shutdown_default_executor()
     assert time.monotonic() - started < 240
     assert "step.intent" not in stage.events()
+
+
+async def test_many_durable_intents_of_one_loop_need_no_thread_each(stage: Stage) -> None:
+    run = await adrive(open_run(stage.facts(plan(LOAD))), stage.port)
+    there = set(threading.enumerate())
+    seen: set[threading.Thread] = set()
+
+    async def write(number: int) -> Ack:
+        command = Command.append(run.draft("ir.dag_diff_failed", stage.port.now(), payload={"n": number}), durable=True)
+
+        def steps() -> Steps[Ack]:
+            ack: Ack = yield command
+            seen.update(threading.enumerate())
+            return ack
+
+        return await adrive(steps(), stage.port)
+
+    acks = await asyncio.gather(*(write(number) for number in range(64)))
+    assert len({ack.seq for ack in acks}) == 64
+    assert all(ack.durable for ack in acks)
+    assert {thread.name for thread in seen - there} <= {"govflow-committer"}
