@@ -12,6 +12,7 @@
     │   ├── CanonicalError
     │   ├── KeyFileError
     │   ├── RequestError
+    │   ├── NoReceipt
     │   └── PrincipalError
     ├── Refused                   the answer is no: the body does not run (exit 1)
     │   ├── Denied
@@ -151,6 +152,12 @@ class RequestError(InputError):
     """There is no such approval request, or it was asked for with values that cannot be used."""
 
     code = "request"
+
+
+class NoReceipt(InputError):
+    """There is no receipt of this run now."""
+
+    code = "no-receipt"
 
 
 class UnusableText(InputError):

@@ -280,8 +280,9 @@ def missing_of(records: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
         request = said.get("request_id")
         if event == "step.intent":
             intents.add(call)
-            if isinstance(request, str) and "ir.approval_consumed" not in seen.get(request, ()):
-                missing.append(f"that the approval {request}, on which record {seq} rests, was exercised")
+            for one in (request, said.get("plan_request_id")):
+                if isinstance(one, str) and "ir.approval_consumed" not in seen.get(one, ()):
+                    missing.append(f"that the approval {one}, on which record {seq} rests, was exercised")
         elif event == "step.outcome" and call not in intents:
             missing.append(f"the intent of the outcome in record {seq}")
         elif event == "ir.approval_consumed" and "approval.granted" not in seen.get(str(request), ()):

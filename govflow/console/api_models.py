@@ -184,6 +184,21 @@ class FindingAnswer(Model):
     words: str
 
 
+class ReceiptSignature(Model):
+    """By the key of the log."""
+
+    keyid: str = Field(description="`NAME+KEYID` of its verifier key.")
+    sig: str = Field(description="Ed25519, in base64.")
+
+
+class ReceiptAnswer(Model):
+    """A DSSE envelope; docs/receipts.md says what is in it."""
+
+    payload: str = Field(description="An in-toto statement, in base64.")
+    payloadType: Literal["application/vnd.in-toto+json"]
+    signatures: tuple[ReceiptSignature, ...]
+
+
 class RunAnswer(Model):
     """What the log holds of a run."""
 

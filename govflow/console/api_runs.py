@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from govflow.console.api_access import PREFIX, Asker, Here
 from govflow.console.api_errors import ApiRoute, problems
@@ -14,11 +14,13 @@ from govflow.console.api_models import (
     ApprovalAnswer,
     FindingAnswer,
     ListedRunAnswer,
+    ReceiptAnswer,
     RunAnswer,
     Runs,
     StepAnswer,
     StopAnswer,
 )
+from govflow.console.receipt_file import receipt_file
 from govflow.services.describe.run_explanations import standing
 from govflow.services.explain_run import explain_run
 from govflow.services.list_runs import PLACE, list_runs
@@ -41,8 +43,24 @@ def runs(
     return Runs(runs=rows, next=page.next)
 
 
+RunId = Annotated[str, Path(description="Of the run.", max_length=200)]
+
+
+@router.get(
+    "/{run_id:path}/receipt",
+    summary="Download the receipt of a run",
+    response_model=ReceiptAnswer,
+    response_description="The file, to be kept as it is.",
+    responses=problems(404, 409),
+)
+def receipt(run_id: RunId, _who: Asker, here: Here) -> Response:
+    """One signed file, verified with the log's public key only; there is one once a checkpoint covers the whole run."""
+    return receipt_file(here, run_id)
+
+
+# After the receipt: a path of any length would take its address too.
 @router.get("/{run_id:path}", summary="Show a run", responses=problems(404))
-def run(run_id: Annotated[str, Path(description="Of the run.", max_length=200)], _who: Asker, here: Here) -> RunAnswer:
+def run(run_id: RunId, _who: Asker, here: Here) -> RunAnswer:
     """How it was opened and ended, what stopped it, its steps with their decisions, who approved, what does not fit."""
     found = explain_run(here, run_id)
     receipt = found.receipt

@@ -20,6 +20,7 @@ from govflow.console.unready import UNREADY, for_whoever_asks
 from govflow.errors import (
     AlreadyVoted,
     GovflowError,
+    NoReceipt,
     NotEligible,
     PolicyMismatch,
     PrincipalInactive,
@@ -47,6 +48,7 @@ STATUS: Final[Mapping[type[GovflowError], int]] = {
     AlreadyVoted: 409,
     RequestClosed: 409,
     PolicyMismatch: 409,
+    NoReceipt: 409,
     RequestError: 404,
     RequestUnreadable: 500,
     StoreError: 503,

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from govflow.console.access import Here, Who
 from govflow.console.live import Seen
 from govflow.console.pages import render
+from govflow.console.receipt_file import receipt_file
 from govflow.services.describe.run_explanations import details, standing
 from govflow.services.explain_run import explain_run
 from govflow.services.list_runs import list_runs
+from govflow.services.make_receipt import is_sealed
 from govflow.services.run_receipt import RunReceipt
 
 router = APIRouter(include_in_schema=False)
@@ -19,6 +21,7 @@ router = APIRouter(include_in_schema=False)
 PAGE = 50  # rows
 
 Text = Annotated[str, Query(max_length=300)]
+RunId = Annotated[str, Path(max_length=200)]
 
 
 @router.get("/runs", name="runs")
@@ -38,10 +41,15 @@ def runs(request: Request, signed_in: Who, workspace: Here, seen: Seen, flow: Te
     )
 
 
+@router.get("/runs/{run_id:path}/receipt", name="receipt")
+def receipt(run_id: RunId, signed_in: Who, workspace: Here) -> Response:
+    """The receipt of a run, to be kept as a file."""
+    return receipt_file(workspace, run_id)
+
+
+# After the receipt: a path of any length would take its address too.
 @router.get("/runs/{run_id:path}", name="run")
-def run(
-    request: Request, run_id: Annotated[str, Path(max_length=200)], signed_in: Who, workspace: Here, seen: Seen
-) -> Response:
+def run(request: Request, run_id: RunId, signed_in: Who, workspace: Here, seen: Seen) -> Response:
     """One run."""
     found = explain_run(workspace, run_id)
     return render(
@@ -50,6 +58,7 @@ def run(
         signed_in=signed_in,
         section="runs",
         receipt=found.receipt,
+        sealed=is_sealed(workspace, found.receipt.last),
         facts=tuple(_facts(found.receipt).items()),
         standing=standing(found),
         stops=[(stop, details(stop)) for stop in found.stops],

@@ -12,10 +12,12 @@ from govflow.audit.body import parse_body
 from govflow.audit.checkpoint import origin_of
 from govflow.audit.dsse import sign_envelope
 from govflow.audit.leaf import leaf_bytes
+from govflow.audit.record import Entry
 from govflow.audit.verifier_key import Kind, VerifierKey
-from govflow.errors import RequestError
+from govflow.errors import NoReceipt, RequestError
+from govflow.permits.keys import SigningKey
 from govflow.services.seal_log import seal
-from govflow.services.signing_keys import signing_key
+from govflow.services.signing_keys import key_at_hand, signing_key
 from govflow.services.workspace import Workspace
 
 _MOST: Final = 20_000  # records of one run: each brings a proof, and the whole is read at once
@@ -33,26 +35,72 @@ def make_receipt(workspace: Workspace, run_id: str, now: datetime) -> str:
         The text of the file: an in-toto statement in a DSSE envelope (docs/receipts.md).
 
     Raises:
-        RequestError: the log has no record of the run, or more than a receipt holds.
+        RequestError: the log has no record of the run.
+        NoReceipt: it has more than a receipt holds.
         KeyFileError: the signing key cannot be used: with ``signer=process`` only that user can.
         StoreError: the database cannot be used, or its records do not lead to the head of the log.
     """
-    tenant, store = workspace.settings.tenant, workspace.store
     sealed = seal(workspace, now)
     size = 0 if sealed is None else sealed.size
-    entries = [entry for entry in store.tail(tenant, _MOST + 1, run_id=run_id) if entry.seq < size]
+    entries = [entry for entry in _entries(workspace, run_id) if entry.seq < size]
+    return _put_together(workspace, run_id, entries, signing_key(workspace, now))
+
+
+def sealed_receipt(workspace: Workspace, run_id: str) -> str:
+    """The receipt of a run whose every record is under a checkpoint; writes nothing, and makes no key.
+
+    Raises:
+        RequestError: the log has no record of the run.
+        NoReceipt: no checkpoint covers all of its records yet, it has more than a receipt holds, or the key that
+            signs is not here.
+        KeyFileError: the signing key cannot be used.
+        StoreError: the database cannot be used.
+    """
+    entries = _entries(workspace, run_id)
     if not entries:
-        raise RequestError(
-            f"There is no governed run {run_id!r}.",
-            mend="The list of runs shows those there are; one that was not governed left no record.",
-            details={"run_id": run_id},
+        raise _unknown(run_id)
+    if not is_sealed(workspace, entries[-1].seq):
+        raise NoReceipt(
+            f"No checkpoint covers all records of the run {run_id!r} yet.",
+            mend="Ask again in a minute, or make one: govflow audit checkpoint",
         )
+    key = key_at_hand(workspace)
+    if key is None:
+        raise NoReceipt(
+            "The key that signs receipts is not here.",
+            mend=f"Whoever runs the signer makes it there: govflow receipt make {run_id}",
+        )
+    return _put_together(workspace, run_id, entries, key)
+
+
+def is_sealed(workspace: Workspace, seq: int) -> bool:
+    """Whether a checkpoint covers the record at this place."""
+    newest = workspace.store.seals.newest(workspace.settings.tenant)
+    return newest is not None and seq < newest.size
+
+
+def _entries(workspace: Workspace, run_id: str) -> list[Entry]:
+    entries = workspace.store.tail(workspace.settings.tenant, _MOST + 1, run_id=run_id)
     if len(entries) > _MOST:
-        raise RequestError(
+        raise NoReceipt(
             f"The run {run_id!r} has more than {_MOST} records, more than a receipt holds.",
             mend="Hand out a copy of the log with a checkpoint: docs/audit.md.",
-            details={"run_id": run_id},
         )
+    return entries
+
+
+def _unknown(run_id: str) -> RequestError:
+    return RequestError(
+        f"There is no governed run {run_id!r}.",
+        mend="The list of runs shows those there are; one that was not governed left no record.",
+        details={"run_id": run_id},
+    )
+
+
+def _put_together(workspace: Workspace, run_id: str, entries: list[Entry], signs: SigningKey) -> str:
+    if not entries:
+        raise _unknown(run_id)
+    tenant, store = workspace.settings.tenant, workspace.store
     included = store.seals.prove_all(tenant, [entry.seq for entry in entries])
     records = [
         {
@@ -69,7 +117,7 @@ def make_receipt(workspace: Workspace, run_id: str, now: datetime) -> str:
         "predicateType": receipt.PREDICATE,
         "predicate": {"facts": facts, "records": records, "checkpoint": included[0].sealed.note},
     }
-    private = signing_key(workspace, now).signer()
+    private = signs.signer()
     key = VerifierKey(origin_of(store.seals.name() or "", tenant), Kind.NOTE, private.public_key().public_bytes_raw())
     payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
     return sign_envelope(receipt.PAYLOAD_TYPE, payload, f"{key.name}+{key.key_id.hex()}", private)

@@ -43,6 +43,21 @@ def signing_key(workspace: Workspace, now: datetime) -> SigningKey:
     return key
 
 
+def key_at_hand(workspace: Workspace) -> SigningKey | None:
+    """The key that signs, where it is here and counts; None where it is not. Makes none, and writes nothing.
+
+    Raises:
+        KeyFileError: the file cannot be used, or others can read it.
+        StoreError: the database cannot be used.
+    """
+    try:
+        key = read_signing_key(signing_key_file(workspace.settings))
+    except FileNotFoundError:
+        return None
+    known = workspace.store.keys.get(key.kid)
+    return key if known is not None and known.retired_at is None else None
+
+
 def trusted_keys(workspace: Workspace) -> Keys:
     """The public keys that permits are checked with: those of the setting ``permit_keys``, else the database's.
 

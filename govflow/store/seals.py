@@ -177,7 +177,8 @@ class Seals:
         """
         with self._db.snapshot() as connection:
             newest = _newest(connection, tenant)
-            return [_included(connection, tenant, seq, newest) for seq in places]
+            tiled = _tiled(connection, tenant, newest.size if newest else 0)
+            return [_included(connection, tenant, seq, newest, tiled) for seq in places]
 
     def consistency(self, tenant: str, size: int) -> tuple[Sealed, list[bytes]]:
         """The newest checkpoint, and the proof that its tree begins with that of ``size`` records.
@@ -206,7 +207,7 @@ def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes
     return None if newest is None or not 0 < size <= newest.size else _tiled(connection, tenant, newest.size)
 
 
-def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None) -> Included:
+def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None, tiled: TiledHashes) -> Included:
     if newest is None or newest.size <= seq:
         raise RequestError(
             f"No checkpoint covers record {seq} of {tenant!r}.",
@@ -216,7 +217,7 @@ def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | No
     entry = log.entry(connection, tenant, seq)
     if entry is None:
         raise RequestError(f"The log of {tenant!r} has no record {seq}.", details={"tenant": tenant})
-    hashes = _whole(lambda: prove_inclusion(_tiled(connection, tenant, newest.size), seq, newest.size))
+    hashes = _whole(lambda: prove_inclusion(tiled, seq, newest.size))
     return Included(entry, tuple(hashes), newest)
 
 
@@ -305,8 +306,11 @@ def _check_root(connection: Connection, head: Head) -> None:
 
 
 def _tiled(connection: Connection, tenant: str, size: int) -> TiledHashes:
+    found: dict[tuple[int, int], Tile] = {}  # proofs about neighbours are made of the same tiles
+
     def fetch(places: Sequence[TilePlace]) -> list[Tile]:
-        found = {(place.level, place.index): tile for place, tile in _read(connection, tenant, places)}
+        missing = [place for place in places if (place.level, place.index) not in found]
+        found.update({(place.level, place.index): tile for place, tile in _read(connection, tenant, missing)})
         return [found[place.level, place.index] for place in places]
 
     return TiledHashes(size, fetch)

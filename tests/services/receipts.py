@@ -1,10 +1,16 @@
-"""A log with a governed run in the shape in which the governor and the store leave one, and another run beside it."""
+"""A log with a governed run in the shape in which the governor and the store leave one, and how a stranger verifies."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from govflow.audit import receipt_verifier
 from govflow.audit.record import Draft
 from govflow.services.workspace import Workspace
 
@@ -47,3 +53,22 @@ def write_run(at: Workspace, run_id: str, tenant: str = "default", leave_out: tu
         )
         if event not in leave_out:
             at.store.append(draft, durable=True)
+
+
+def write_plain_run(at: Workspace, run_id: str, tenant: str = "default") -> None:
+    """Alice's run that asked nobody, as its page shows it."""
+    at.store.runs.save(run_id, tenant, "nightly", HASH, HASH, "alice", NOW, {"a": "permit"})
+    opened = {"mode": "enforce", "ir_hash": HASH, "plan_hash": HASH, "policy_digest": HASH, "steps": {}}
+    for event, payload in (("ir.validated_pass", opened), ("run.closed", {"missing": []})):
+        at.store.append(Draft(event, tenant, NOW, "alice", run_id, "nightly", payload=payload), durable=True)
+
+
+def verified_alone(folder: Path, receipt: bytes, keys: Iterable[object]) -> tuple[int, str]:
+    """Exit code and words of the verifier, alone in a folder with the receipt and the keys, without govflow."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(receipt_verifier.__file__, folder / "verify.py")
+    (folder / "run.json").write_bytes(receipt)
+    (folder / "log.key").write_text("\n".join(str(key) for key in keys))
+    words = [sys.executable, "-I", "verify.py", "run.json", "--key", "log.key"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
