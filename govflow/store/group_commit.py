@@ -7,6 +7,7 @@ about two writes, however many they are.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,10 +22,15 @@ MOST: Final = 1_024
 PATIENCE: Final = 0.5
 """Seconds until a thread looks again though nobody roused it: whoever should have was interrupted."""
 
+_logger = logging.getLogger("govflow.store")
+
 
 class _Transaction(Protocol):
     @property
-    def acks(self) -> Sequence[Ack]: ...
+    def acks(self) -> Sequence[Ack]: ...  # known right before COMMIT: without them nothing happened
+
+    @property
+    def committed(self) -> bool: ...
 
     def record(self, draft: Draft) -> None: ...
 
@@ -32,12 +38,13 @@ class _Transaction(Protocol):
 class Waiting:
     """One record, and what became of it: neither ``ack`` nor ``error`` as long as it waits. A thread waits for it."""
 
-    __slots__ = ("ack", "draft", "error", "roused")
+    __slots__ = ("ack", "draft", "error", "roused", "tried")
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self.ack: Ack | None = None
         self.error: Exception | None = None
+        self.tried = False  # true from the moment that it may be in the log: it is not written again
         self.roused = threading.Lock()  # the cheapest thing to wait for
         self.roused.acquire()
 
@@ -127,17 +134,21 @@ class GroupCommit:
         """Write for all who wait for the same log as ``mine``."""
         taken = [mine]
         try:
-            self._write(mine, taken)
+            if not mine.tried:  # else whoever wrote it was interrupted again before he could say so
+                self._write(taken, mine)
         except StoreError as error:
             for one in taken:
-                one.error = _again(error)
-        except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
-            if len(taken) == 1:
+                if one.waits:
+                    one.error = _again(error)
+        except Exception as error:
+            failed = [one for one in taken if not one.tried]
+            if not failed:
+                _logger.exception("writing failed at COMMIT or after it")
+            elif len(failed) == 1:
                 mine.error = error
-            for one in (
-                taken if len(taken) > 1 else ()
-            ):  # nothing happened: one of them was no record, and only that one is to fail
-                self._write_alone(one)
+            else:  # nothing happened: one of them was no record, and only that one is to fail
+                for one in failed:
+                    self._write_alone(one)
         finally:
             with suppress(ValueError):
                 self._queue.remove(mine)  # the write lock was not had
@@ -146,21 +157,35 @@ class GroupCommit:
                     one.error = StoreError("Writing was interrupted: whether the record is in the log is not known.")
                 one.rouse()
 
-    def _write(self, mine: Waiting, taken: list[Waiting]) -> None:
-        with self._transaction() as transaction:
-            self._take(mine, taken)  # only now: more came while this thread waited for the write lock
-            for one in taken:
-                transaction.record(one.draft)
-        for one, ack in zip(taken, transaction.acks, strict=True):
-            one.ack = ack
+    def _write(self, taken: list[Waiting], mine: Waiting | None = None) -> None:
+        """Write what is taken, and with ``mine`` all that can be taken with it.
+
+        Whatever is raised, and whenever: what is committed has its ack afterwards, and what may be is ``tried``.
+        """
+        entered: list[_Transaction] = []
+        try:
+            with self._transaction() as transaction:
+                entered.append(transaction)
+                if mine is not None:
+                    self._take(mine, taken)  # only now: more came while this thread waited for the write lock
+                for one in taken:
+                    one.tried = True
+                    transaction.record(one.draft)
+        finally:
+            for transaction in entered:
+                if transaction.committed:
+                    for one, ack in zip(taken, transaction.acks, strict=True):
+                        one.ack = ack
+                elif not transaction.acks:
+                    for one in taken:
+                        one.tried = False
 
     def _write_alone(self, one: Waiting) -> None:
         try:
-            with self._transaction() as transaction:
-                transaction.record(one.draft)
-            one.ack = transaction.acks[0]
+            self._write([one])
         except Exception as error:  # noqa: BLE001 - it is raised in the thread whose record it is
-            one.error = error
+            if one.waits:
+                one.error = error
 
     def _take(self, mine: Waiting, taken: list[Waiting]) -> None:
         """Move those of the log of ``mine`` from the queue: a log that is broken fails no other."""
@@ -168,7 +193,7 @@ class GroupCommit:
             self._queue.remove(mine)
         for _ in range(len(self._queue)):
             one = self._queue.popleft()
-            fits = one.draft.tenant == mine.draft.tenant and len(taken) < MOST
+            fits = one.draft.tenant == mine.draft.tenant and len(taken) < MOST and not one.tried
             (taken if fits else self._queue).append(one)
 
 

@@ -68,7 +68,9 @@ class Transaction:
         self.connection = connection
         self.drafts: list[Draft] = []
         self.acks: list[Ack] = []
-        """One for each recorded draft, in order, once the transaction is committed."""
+        """One for each recorded draft, in order: made right before COMMIT, and true once that is done."""
+        self.committed = False
+        """Whether COMMIT is done, whatever is raised after it."""
 
     def record(self, draft: Draft) -> None:
         """Append a record to the log when, and only if, the transaction commits."""
@@ -244,8 +246,12 @@ class Writer:
                 Ack(one.writer, one.writer_seq, durable, places[one.writer, one.writer_seq]) for one in mine
             ]
 
+        def done() -> None:
+            entered[0].committed = True
+            self._forget(drained)
+
         try:
-            with self._db.transaction(durable=durable, commit=before_commit, done=lambda: self._forget(drained)) as at:
+            with self._db.transaction(durable=durable, commit=before_commit, done=done) as at:
                 entered.append(Transaction(at))
                 yield entered[0]
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from govflow.audit.body import parse_body
-from govflow.audit.record import Ack, Draft
+from govflow.audit.record import Draft
 from govflow.audit.verify import Outcome
 from govflow.errors import CanonicalError, StoreError
 from govflow.store import Store
-from tests.store.things import a_draft, eventually
+from tests.store.things import a_draft, eventually, together
 
 MANY = 24
 
@@ -36,15 +36,6 @@ class Counted:
             begin(durable)
 
         monkeypatch.setattr(store._db, "_begin", counting)
-
-
-def together(store: Store, drafts: list[Draft]) -> list[Future[Ack]]:
-    """Have all of them appended by threads that wait already when the first may write."""
-    with ThreadPoolExecutor(len(drafts)) as pool:
-        with store._writer.transaction():
-            futures = [pool.submit(store.append, draft, durable=True) for draft in drafts]
-            assert eventually(lambda: len(store._writer._together._queue) == len(drafts))
-        return futures
 
 
 def test_records_that_wait_at_once_share_a_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

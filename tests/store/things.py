@@ -7,12 +7,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from govflow.approval.models import ApprovalRequest, ApprovalRule, Binding
-from govflow.audit.record import Draft
+from govflow.audit.record import Ack, Draft
 from govflow.ir.models import Tier
+from govflow.store import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -96,3 +98,12 @@ def eventually(holds: Callable[[], bool], seconds: float = 240.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def together(store: Store, drafts: list[Draft]) -> list[Future[Ack]]:
+    """Have all of them appended by threads that wait already when the first may write."""
+    with ThreadPoolExecutor(len(drafts)) as pool:
+        with store._writer.transaction():
+            futures = [pool.submit(store.append, draft, durable=True) for draft in drafts]
+            assert eventually(lambda: len(store._writer._together._queue) == len(drafts))
+        return futures
