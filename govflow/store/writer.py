@@ -38,6 +38,7 @@ from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
 from govflow.store.log import Pending, sequence
 from govflow.store.spool import Foreign, Spool, mark_of, others
+from govflow.store.spool_damage import reports
 from govflow.store.times import micros, moment
 
 BACKLOG: Final = 8_192
@@ -373,33 +374,24 @@ class Writer:
         """
         foreign: list[Foreign] = []
         damaged = False
-
-        def done() -> None:
-            if foreign[0].dead:
-                foreign[0].remove(damaged=damaged)
-
         try:
-            with self._db.transaction(durable=False, done=done):
+            with self.transaction(durable=False) as transaction:
                 foreign.append(Foreign(path))
                 contents = foreign[0].read()
                 sequence(self._db, contents.records)
                 damaged = foreign[0].dead and contents.bad > 0
+                if damaged:  # said with the lines that could be read: a kill cannot come between
+                    for report in reports(self._db, path.name, contents):
+                        transaction.record(report)
+            if foreign[0].dead:
+                foreign[0].remove(damaged=damaged)
         finally:
             for one in foreign:
                 one.close()
         if damaged:
-            self._report(path, contents.records, contents.bad)
+            lost = contents.bad
+            _logger.error("%d lines of the spool %s cannot be read; it is kept as %s.damaged", lost, path, path.name)
         return contents.bad == 0
-
-    def _report(self, path: Path, records: list[Pending], bad: int) -> None:
-        """Say in the log of every tenant that it may concern that lines were lost."""
-        _logger.error("%d lines of the spool %s cannot be read; it is kept as %s.damaged", bad, path, path.name)
-        if not records:
-            return
-        newest = moment(max(record.at for record in records))
-        for tenant in sorted({record.tenant for record in records}):
-            payload = {"spool": path.name, "lines_read": len(records), "lines_lost": bad}
-            self.append(Draft("spool.damaged", tenant, newest, payload=payload), durable=True)
 
     # -- fork ---------------------------------------------------------------------------------------------------------
 

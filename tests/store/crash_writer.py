@@ -1,12 +1,10 @@
-"""A writer to be killed or lied to by its disk: ``python -m tests.store.crash_writer URL COUNT``.
+"""A writer to be killed, or lied to by its disk.
 
-Appends records in every way there is and says of each on stdout what it was told: ``+N`` acknowledged, ``-N`` refused.
+Appends records in every way there is and says of each what it was told: ``+N`` acknowledged, ``-N`` refused.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 
 from govflow.errors import StoreError
@@ -33,18 +31,3 @@ def write(store: Store, count: int, say: Callable[[str], object], who: int = 0) 
             said = [f"+{n}" for n in together]
         say("\n".join(said) + "\n")
         number += len(together)
-
-
-def main(url: str, count: str) -> None:
-    """Write, and close the store. What the store says at the end is of no account."""
-    store = Store.open(url)
-    store._writer._interval = 0.0  # the flusher is at work between any two records
-    write(store, int(count), lambda text: os.write(1, text.encode()))
-    try:
-        store.close()
-    except StoreError as error:
-        print(error, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

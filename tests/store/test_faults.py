@@ -1,81 +1,142 @@
 """A disk that fails at any call, and a kill at any call: what was acknowledged is in the log, once, and it is whole.
 
-``strace`` makes the kernel's answer a fault. ``GOVFLOW__FAULTS=all`` tries the first forty calls of each kind.
+``GOVFLOW__FAULTS=all`` tries each call with each fault; without it some of them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
+import socket
 from collections import Counter
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from govflow.audit.verify import Outcome
+from govflow.errors import StoreError
 from govflow.store import Store
 from govflow.store.location import spool_folder
+from tests.faults import ERRORS, Fault, Watched, calls_of, faults, kinds, watched, why_not
+from tests.store.crash_writer import write
+from tests.store.test_writer import left_spool
 
 COUNT = 40
-CALLS = ("pwrite64", "fdatasync", "ftruncate", "fallocate", "unlink")
-FAULTS = ("error=EIO", "error=ENOSPC", "signal=SIGKILL")
-WHEN = range(1, 41) if os.environ.get("GOVFLOW__FAULTS") == "all" else (1, 6)
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.timeout(1800)]
 
 
-@cache
-def why_not() -> str | None:
-    """Why faults cannot be made here; None where they can."""
-    if shutil.which("strace") is None:
-        return "strace is not installed"
-    probe = subprocess.run(["strace", "-qq", "-e", "trace=none", "true"], capture_output=True, check=False, timeout=60)
-    return None if probe.returncode == 0 else f"strace may not trace here: {probe.stderr.decode()[:200]}"
-
-
-def played(url: str, call: str, fault: str, when: str, trace: Path) -> tuple[int, set[int], set[int]]:
-    """A writer that meets the fault: how it ended, and what it was told was written, and was not."""
-    inject = ["-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={when}"]
-    command = ["strace", "-f", "-qq", "-o", str(trace), *inject]
-    command += [sys.executable, "-m", "tests.store.crash_writer", url, str(COUNT)]
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(command, capture_output=True, cwd=root, check=False, timeout=240)
-    said = [line for line in ended.stdout.decode().split("\n")[:-1] if line]
-    acknowledged = {int(line[1:]) for line in said if line[0] == "+"}
-    refused = {int(line[1:]) for line in said if line[0] == "-"}
-    return ended.returncode, acknowledged, refused
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.timeout(1200)
-def test_a_fault_loses_nothing_that_was_acknowledged(
-    sqlite_url: str, template: Path, tmp_path: Path, call: str, fault: str
-) -> None:
+@pytest.fixture(autouse=True)
+def _here() -> None:
     if (reason := why_not()) is not None:
         pytest.skip(reason)
-    path = Path(sqlite_url.removeprefix("sqlite:///"))
-    for when in (*map(str, WHEN), *(["2+"] if "error" in fault else [])):
-        for old in path.parent.glob("govflow.db*"):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        path.write_bytes(template.read_bytes())
-        code, acknowledged, refused = played(sqlite_url, call, fault, when, tmp_path / "trace")
-        assert code in ((0, 1, -9, 137) if "SIGKILL" in fault else (0, 1)), (when, code)
-        if when == "1":
-            met = "killed by SIGKILL" if "SIGKILL" in fault else "(INJECTED)"
-            assert met in (tmp_path / "trace").read_text(), "the writer never met the fault"
-        with Store.open(sqlite_url) as store:
+
+
+class Place:
+    """A new database for each attempt."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._template = template
+        self._folder = folder
+        self._made = 0
+
+    def new(self) -> str:
+        """The URL of another one."""
+        self._made += 1
+        path = self._folder / str(self._made) / "govflow.db"
+        path.parent.mkdir()
+        path.write_bytes(self._template.read_bytes())
+        path.chmod(0o600)
+        return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def place(template: Path, tmp_path: Path) -> Place:
+    return Place(template, tmp_path)
+
+
+def played(url: str, trace: Path, fault: Fault | None = None) -> tuple[Watched, set[int], set[int]]:
+    """A writer that meets the fault: how it ended, and what it was told was written, and was not."""
+    hear, tell = socket.socketpair()  # what is said of records is no write to a file, and is not counted
+
+    def work() -> None:
+        store = Store.open(url)
+        store._writer._interval = 0.0  # the flusher is at work between any two records
+        write(store, COUNT, lambda text: tell.sendall(text.encode()))
+        with suppress(StoreError):
+            store.close()
+
+    seen = watched(work, trace, fault)
+    tell.close()
+    with hear, hear.makefile() as lines:
+        said = [line.strip() for line in lines]
+    return seen, {int(one[1:]) for one in said if one[0] == "+"}, {int(one[1:]) for one in said if one[0] == "-"}
+
+
+def damaged(place: Place, folder: Path) -> str:
+    """The URL of a database beside which a writer has died, and left six lines, of which somebody changed one."""
+    url = place.new()
+    path = left_spool(url, folder, 6)
+    path.write_bytes(path.read_bytes().replace(b'"n":2', b'"n":7'))
+    return url
+
+
+def taken_up(url: str, trace: Path, fault: Fault | None = None) -> Watched:
+    """Somebody who opens the store and brings to the log what the dead have left, and meets the fault."""
+
+    def work() -> None:
+        with Store.open(url) as store:
             store.flush()
-            found = Counter(json.loads(entry.body)["payload"]["n"] for entry in store.entries("acme"))
+
+    return watched(work, trace, fault)
+
+
+def bodies_in(store: Store) -> list[dict[str, Any]]:
+    return [json.loads(entry.body) for entry in store.entries("acme")]
+
+
+def found_in(store: Store) -> Counter[int]:
+    """How often each record is in the log."""
+    return Counter(body["payload"]["n"] for body in bodies_in(store) if body["event"] == "step.intent")
+
+
+@pytest.mark.parametrize("answers", [ERRORS, ("SIGKILL",)], ids=["errors", "kills"])
+def test_a_fault_loses_nothing_that_was_acknowledged(place: Place, tmp_path: Path, answers: tuple[str, ...]) -> None:
+    trace = tmp_path / "trace"
+    seen, acknowledged, refused = played(place.new(), trace)
+    assert (seen.code, len(acknowledged), refused) == (0, COUNT, set())
+    calls = calls_of(seen)
+    assert kinds(calls) == {"write", "sync", "size", "remove"}, calls
+    for fault in faults(calls, answers):
+        url = place.new()
+        seen, acknowledged, refused = played(url, trace, fault)
+        assert seen.met(fault), (fault, "the writer never met it")
+        with Store.open(url) as store:
+            store.flush()
+            found = found_in(store)
             verdict = store.verify("acme")
-        assert not [number for number, times in found.items() if times > 1], (when, "in the log once")
-        assert acknowledged <= found.keys(), (when, "acknowledged, and not in the log", acknowledged - found.keys())
-        assert verdict.outcome is Outcome.VERIFIED or not found, (when, verdict.words)
-        if "SIGKILL" not in fault and code == 0:
-            assert acknowledged | refused == set(range(COUNT))
-        damaged = [one.name for one in spool_folder(sqlite_url).glob("*.damaged")]
-        assert damaged == [], (when, "a torn line was never acknowledged, and is no damage")
+        assert set(found.values()) <= {1}, (fault, "in the log once")
+        assert acknowledged <= found.keys(), (fault, "acknowledged, and lost", acknowledged - found.keys())
+        assert verdict.outcome is Outcome.VERIFIED or not found, (fault, verdict.words)
+        if seen.code == 0:
+            assert acknowledged | refused == set(range(COUNT)), fault
+        assert [*spool_folder(url).glob("*")] == [], (fault, "a torn line is no damage, and the dead leave no spool")
+
+
+@pytest.mark.parametrize("answers", [ERRORS, ("SIGKILL",)], ids=["errors", "kills"])
+def test_a_fault_while_a_dead_writers_spool_is_taken_up(place: Place, tmp_path: Path, answers: tuple[str, ...]) -> None:
+    trace = tmp_path / "trace"
+    calls = calls_of(taken_up(damaged(place, tmp_path), trace))
+    assert kinds(calls) == {"write", "sync", "size", "name", "remove"}, calls
+    for fault in faults(calls, answers):
+        url = damaged(place, tmp_path)
+        seen = taken_up(url, trace, fault)
+        assert seen.met(fault), (fault, "it was never met")
+        with Store.open(url) as store:
+            store.flush()
+            assert found_in(store) == dict.fromkeys((0, 1, 3, 4, 5), 1), (fault, "each that can be read, once")
+            said = [one["payload"] for one in bodies_in(store) if one["event"] == "spool.damaged"]
+            assert "something was lost" in store.verify("acme").words, fault
+        assert [(one["lines_read"], one["lines_lost"]) for one in said] == [(5, 1)], (fault, "said once")
+        assert [one.suffix for one in spool_folder(url).iterdir()] == [".damaged"], fault
