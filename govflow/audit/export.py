@@ -10,7 +10,8 @@ The first line of each file says how many records come before it, the hash of th
 hashes of the full subtrees that they make up, the largest first (RFC 9162, 2.1): with these a file leads to the root of
 the checkpoint without those before it, and a line that says something else does not. What stands behind
 ``"leaf":`` are the bytes that are hashed (:mod:`govflow.audit.record`), never a re-serialisation; a line that is not of
-this form is a record that was altered. The checkpoint covers all records and is the last line of the last file.
+this form is a record that was altered. The checkpoint covers all records and is the last line of the last file. A
+folder that is exported into each day has one behind what each day brought.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ number, and the columns that repeat what the body says.
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -25,10 +26,26 @@ from govflow.audit.record import FORMAT, GENESIS
 
 
 class Held(NamedTuple):
-    """What a checkpoint says of a log: how many records, and the root of their tree (32 bytes)."""
+    """What a checkpoint says of a log: how many records, and the root of their tree (32 bytes).
+
+    ``kept`` is where it was found, in words that go behind "in"; empty where somebody kept it elsewhere.
+    """
 
     size: int
     root: bytes
+    kept: str = ""
+
+
+Roots = Mapping[int, frozenset[bytes]]
+"""The roots that a log has to have at these sizes; where there are several for one, it cannot have them."""
+
+
+def roots_of(helds: Iterable[Held]) -> Roots:
+    """What checkpoints demand of a log."""
+    found: dict[int, frozenset[bytes]] = {}
+    for held in helds:
+        found[held.size] = found.get(held.size, frozenset()) | {held.root}
+    return found
 
 
 Told = Callable[[int, int | None], None]
@@ -50,8 +67,8 @@ class Span:
 
     ``before`` is what its first record has as ``prev``; ``last`` the hash of its last record and ``last_prev`` what
     that one has as ``prev``, 32 bytes each. ``writers`` maps a writer to its first number in the span and the one after
-    its last. ``peaks`` are the full subtrees of the span by themselves, largest first; ``marked`` are how many
-    records it has up to the mark, and their peaks.
+    its last. ``peaks`` are the full subtrees of the span by themselves, largest first; ``marked`` are, for each mark in
+    it, how many records it has up to there, and their peaks.
     """
 
     start: int
@@ -61,7 +78,7 @@ class Span:
     last_prev: bytes
     writers: dict[str, tuple[int, int]]
     peaks: tuple[bytes, ...]
-    marked: tuple[int, tuple[bytes, ...]] | None = None
+    marked: tuple[tuple[int, tuple[bytes, ...]], ...] = ()
 
 
 class SpanCheck:
@@ -70,20 +87,20 @@ class SpanCheck:
     Args:
         tenant: whose log.
         start: place of the first record, a multiple of :data:`SPAN`.
-        mark: number of records of the log whose root is asked for, if it lies in this span.
+        marks: numbers of records of the log whose roots are asked for, in order; those that lie in this span count.
         before: the hash of the record before, where it is known; else the first record is believed.
     """
 
-    def __init__(self, tenant: str, start: int, mark: int | None = None, before: bytes | None = None) -> None:
+    def __init__(self, tenant: str, start: int, marks: Sequence[int] = (), before: bytes | None = None) -> None:
         self.tenant = tenant
         self.start = self.place = start
-        self.mark = None if mark is None or mark <= start else mark - start
+        self.marks = [mark - start for mark in marks[bisect_right(marks, start) :]]
         self.before = GENESIS_BYTES if start == 0 else before
         self.last = self.before
         self.last_prev = GENESIS_BYTES
         self.writers: dict[str, list[int]] = {}
         self.tree = CompactRange()
-        self.marked: tuple[int, tuple[bytes, ...]] | None = None
+        self.marked: list[tuple[int, tuple[bytes, ...]]] = []
 
     def rows(self, rows: Sequence[Row]) -> bool:
         """Take the next rows; False if not all is well with them."""
@@ -105,7 +122,7 @@ class SpanCheck:
             return None
         size, peaks = self.place - self.start, tuple(self.tree.peaks())
         writers = {writer: (first, after) for writer, (first, after) in self.writers.items()}
-        return Span(self.start, size, self.before, self.last, self.last_prev, writers, peaks, self.marked)
+        return Span(self.start, size, self.before, self.last, self.last_prev, writers, peaks, tuple(self.marked))
 
     def _rows(self, rows: Sequence[Row]) -> bool:
         place, last, last_prev = self.place, self.last, self.last_prev
@@ -195,12 +212,12 @@ class SpanCheck:
         return seen[1] == number + 1
 
     def _grown(self, hashes: list[bytes]) -> bool:
-        mark, before = self.mark, self.tree.size
-        if mark is not None and before < mark <= before + len(hashes):
-            self.tree.extend(hashes[: mark - before])
-            self.marked = mark, tuple(self.tree.peaks())
-            hashes = hashes[mark - before :]
-        self.tree.extend(hashes)
+        before, taken = self.tree.size, 0
+        while len(self.marked) < len(self.marks) and (mark := self.marks[len(self.marked)]) <= before + len(hashes):
+            self.tree.extend(hashes[taken : mark - before])
+            self.marked.append((mark, tuple(self.tree.peaks())))
+            taken = mark - before
+        self.tree.extend(hashes[taken:] if taken else hashes)
         self.place = self.start + self.tree.size
         return True
 
@@ -220,22 +237,21 @@ class Joined:
     tree: CompactRange = field(default_factory=CompactRange)
     writers: dict[str, int] = field(default_factory=dict)
 
-    def add(self, span: Span, marked_root: bytes | None = None) -> bool:
+    def add(self, span: Span, roots: Roots) -> bool:
         """Put the next span behind; False if it does not follow, and nothing is changed then.
 
         Args:
             span: begins where this ends, at a multiple of :data:`SPAN`.
-            marked_root: what the root at the mark of the span has to be.
+            roots: what the roots at the marks of the span have to be.
         """
         if span.start != self.size or span.before != self.prev:
             return False
         if any(self.writers.get(writer, 0) != first for writer, (first, _) in span.writers.items()):
             return False
-        if marked_root is not None and span.marked is not None:
+        for size, peaks in span.marked:
             mark = CompactRange(self.tree.size, self.tree.peaks())
-            size, peaks = span.marked
             mark.append_subtrees(peaks, size)
-            if mark.root() != marked_root:
+            if {mark.root()} != roots[mark.size]:
                 return False
         self.tree.append_subtrees(span.peaks, span.size)
         self.writers.update((writer, after) for writer, (_, after) in span.writers.items())
@@ -243,17 +259,17 @@ class Joined:
         return True
 
 
-def join(good: Joined, spans: Iterable[Span | None], held: Held | None, size: int, told: Told) -> None:
+def join(good: Joined, spans: Iterable[Span | None], roots: Roots, size: int, told: Told) -> None:
     """Put spans behind what is good already, up to the first in which, or before which, something is wrong.
 
     Args:
         good: grows.
         spans: in order; None for one in which something is wrong.
-        held: a checkpoint that was kept elsewhere, at whose size the span in which it lies was marked.
+        roots: what checkpoints demand, at whose sizes the spans in which they lie were marked.
         size: records of the log.
         told: called after each span with the records that are good, and ``size``.
     """
     for span in spans:
-        if span is None or not good.add(span, None if held is None else held.root):
+        if span is None or not good.add(span, roots):
             return
         told(good.size, size)

@@ -16,7 +16,7 @@ the head that it was made against: one that was held elsewhere bounds the rewrit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -89,7 +89,11 @@ class _Unreadable(Exception):
 
 
 def verify(
-    entries: Iterable[Entry], head: Head | None, held: Held | None = None, after: Joined | None = None
+    entries: Iterable[Entry],
+    head: Head | None,
+    held: Held | None = None,
+    after: Joined | None = None,
+    also: Sequence[Held] = (),
 ) -> Verdict:
     """Check a log from its first record to its last.
 
@@ -100,15 +104,18 @@ def verify(
         held: a checkpoint that was kept elsewhere and whose signature was checked: nothing before it can have been
             rewritten, whoever holds the database. It stands in for a head that is not there.
         after: what is known to be good already: ``entries`` begin behind it. It is used up.
+        also: further checkpoints that the log is held to. They stand in for nothing: whoever wrote the records may have
+            written them too.
     """
     against = f"the head of {head.tenant!r} with {head.size} records" if head else "no head"
     if held is not None:
         against = f"a checkpoint of {held.size} records" + (f" and {against}" if head else "")
-    walk = _Walk(head.tenant if head else None, held, after)
+    every = [*([] if held is None else [held]), *also]
+    walk = _Walk(head.tenant if head else None, every, after)
     try:
         walk.through(iter(entries))
-        if held is not None:
-            walk.at_least(held)
+        for one in every:
+            walk.at_least(one)
         if head is not None:
             walk.at_end(head)
     except _Found as bad:
@@ -129,10 +136,11 @@ def verify(
 class _Walk:
     """The state of one pass. ``size`` records are good, the last of them has the hash ``prev``."""
 
-    def __init__(self, tenant: str | None, held: Held | None, after: Joined | None) -> None:
+    def __init__(self, tenant: str | None, every: Sequence[Held], after: Joined | None) -> None:
         self.tenant = tenant
-        self.held_size = -1 if held is None else held.size
-        self.held_root = b"" if held is None else held.root
+        self.held: dict[int, list[Held]] = {}
+        for one in every:
+            self.held.setdefault(one.size, []).append(one)
         self.size = 0
         self.prev = GENESIS
         self.before = GENESIS  # ``prev`` of the last good record: tells an inserted record from an altered one
@@ -163,17 +171,24 @@ class _Walk:
             append(bytes.fromhex(entry.hash[7:]))
             self.size += 1
             self.before, self.prev = entry.prev, entry.hash
-            if self.size == self.held_size and self.tree.root() != self.held_root:
+            if self.size in self.held:
+                self._hold(self.held[self.size])
+
+    def _hold(self, every: Sequence[Held]) -> None:
+        """Compare what was walked with the checkpoints of this size."""
+        for held in every:
+            if self.tree.root() != held.root:
                 words = (
                     f"The log was rewritten before record {self.size}: its first {self.size} records agree with one"
-                    " another, and are not those of the checkpoint."
+                    f" another, and are not those of the checkpoint{_where(held)}."
                 )
                 raise _Found(self.size - 1, How.REWRITTEN, words)
 
     def at_least(self, held: Held) -> None:
         """The log has all that the checkpoint covers."""
         if self.size < held.size:
-            words = f"The log was truncated: it ends before record {self.size}; the checkpoint covers {held.size}."
+            words = f"The log was truncated: it ends before record {self.size}; the checkpoint{_where(held)} covers"
+            words += f" {held.size}."
             raise _Found(self.size, How.TRUNCATED, words)
 
     def at_end(self, head: Head) -> None:
@@ -270,6 +285,10 @@ class _Walk:
             raise _Found(0, How.ALTERED, "Record 0 was altered: it points to a record before it, and there is none.")
         words = f"Record {place - 1} was altered and its hash made anew: record {place} holds the hash that it had."
         raise _Found(place - 1, How.ALTERED, words)
+
+
+def _where(held: Held) -> str:
+    return f" in {held.kept}" if held.kept else ""
 
 
 def _home(entry: Entry) -> int | None:

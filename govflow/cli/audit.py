@@ -57,10 +57,11 @@ def verify(
     - `govflow audit verify --checkpoint monday.txt --key "$(cat log.key)"`
     - `govflow audit verify --since-checkpoint monday.txt --key "$(cat log.key)"`
     - `govflow audit verify log.jsonl --key "$(cat log.key)"`
+    - `govflow audit verify exports/ --key "$(cat log.key)"`
 
     Args:
         database: another database, as a URL or a file; every tenant in it is checked. Or a file `*.jsonl` that
-            `govflow audit export` wrote: it is checked with the key alone.
+            `govflow audit export` wrote, or a folder of such: it is checked with the key alone.
         more: further files of the same export.
         tenant: check the log of this tenant only.
         checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
@@ -91,7 +92,8 @@ def verify(
     if file is None and (witnesses or quorum):
         raise RequestError("Witnesses vouch for a checkpoint.", mend="Name the file: --checkpoint FILE.")
     held = None if file is None else _held(file, keys, witnesses, quorum)
-    if database is not None and database.endswith(".jsonl") and "://" not in database:
+    exported = None if database is None else _exported(database, more)
+    if exported is not None:
         if tenant is not None:
             raise RequestError("An export is of one tenant.", mend="Leave --tenant out.")
         if since_checkpoint is not None:
@@ -99,7 +101,7 @@ def verify(
                 "An export is read as a whole.", mend="Give --checkpoint in place of --since-checkpoint."
             )
         with counting("verifying the export, records") as told:
-            verdicts = [verify_export([Path(database), *more], parsed_keys(keys), held, told, jobs)]
+            verdicts = [verify_export(exported, parsed_keys(keys), held, told, jobs)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
@@ -273,6 +275,22 @@ def tail(
     else:
         write("\n".join(describe_record(line.seq, line.body) for line in found) or "no records")
     return 0
+
+
+def _exported(named: str, more: tuple[Path, ...]) -> list[Path] | None:
+    """The files of an export that was named; None where it is a database that was."""
+    from govflow.errors import RequestError
+
+    if "://" in named:
+        return None
+    first = Path(named)
+    if not first.is_dir():
+        return [first, *more] if first.suffix == ".jsonl" else None
+    if more:
+        raise RequestError("A folder is an export of its own.", mend="Name the folder alone, or the files.")
+    if not (files := sorted(first.glob("*.jsonl"))):
+        raise RequestError(f"{first} has no file *.jsonl, so no export is in it.", mend="Name the folder of one.")
+    return files
 
 
 def _held(checkpoint: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> Held:

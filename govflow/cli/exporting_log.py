@@ -21,7 +21,8 @@ def export(
     """Write a copy of the log that verifies by itself: JSON lines, with the newest checkpoint as the last.
 
     Personal values are not in it: records only commit to them. Records that no checkpoint covers yet are left for the
-    next export. The export is itself a record of the log.
+    next export. The export is itself a record of the log. A folder may be exported into each day: what is new is
+    written behind what is there, and what is there is not touched.
 
     The other forms are for other tools, and **cannot be verified**: they hold what the records say, and not the bytes
     that are hashed. They have all records, or those of a run or a time, and secrets are masked.
@@ -73,9 +74,13 @@ def _log(out: Path, format: str) -> int:
     with session.workspace() as workspace, counting("exporting the log, records") as told:
         done = export_log(workspace, out, datetime.now(UTC), told)
     if format == "json":
-        write_json({"records": done.records, "left": done.left, "files": [str(file) for file in done.files]})
+        files = [str(file) for file in done.files]
+        write_json({"records": done.records, "before": done.before, "left": done.left, "files": files})
+    elif not done.files:
+        write(f"nothing new: {out} has all {done.before} records that a checkpoint covers")
     else:
-        write(f"{done.records} records, in {', '.join(map(str, done.files))}")
+        behind = f" behind the {done.before} that were there" if done.before else ""
+        write(f"{done.records} records{behind}, in {', '.join(map(str, done.files))}")
     return 0
 
 

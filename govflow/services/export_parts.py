@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +24,13 @@ class Piece(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A span of records: from ``start`` to before ``end``; ``mark`` as of :class:`SpanCheck`."""
+    """A span of records: from ``start`` to before ``end``; ``marks`` as of :class:`SpanCheck`."""
 
     tenant: str
     start: int
     end: int
     pieces: tuple[Piece, ...]
-    mark: int | None = None
+    marks: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,10 +80,10 @@ def contents_of(files: Sequence[Path], tenant: str) -> Contents:
     return found
 
 
-def marked(parts: Sequence[Part], mark: int) -> Iterator[Part]:
-    """The parts, with the mark in the one in which it lies."""
+def marked(parts: Sequence[Part], marks: Sequence[int]) -> Iterator[Part]:
+    """The parts, each with the marks that lie in it. ``marks`` are in order."""
     for part in parts:
-        yield part._replace(mark=mark) if part.start < mark <= part.end else part
+        yield part._replace(marks=tuple(marks[bisect_right(marks, part.start) : bisect_right(marks, part.end)]))
 
 
 def check_part(part: Part) -> Span | None:
@@ -91,7 +92,7 @@ def check_part(part: Part) -> Span | None:
     Raises:
         OSError: a file cannot be read.
     """
-    check = SpanCheck(part.tenant, part.start, part.mark)
+    check = SpanCheck(part.tenant, part.start, part.marks)
     for piece in part.pieces:
         with piece.file.open("rb") as lines:
             at = lines.seek(piece.start)

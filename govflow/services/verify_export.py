@@ -12,7 +12,7 @@ from govflow.audit.checkpoint import open_checkpoint, origin_of
 from govflow.audit.export import Header, checkpoint_in, entry_in
 from govflow.audit.note import NotTrusted
 from govflow.audit.record import Entry, Head
-from govflow.audit.spans import Joined, join
+from govflow.audit.spans import Joined, join, roots_of
 from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.verify import Held, Outcome, Verdict, verify
 from govflow.errors import InputError
@@ -32,7 +32,9 @@ def verify_export(
     told: Told = lambda done, total: None,
     jobs: int = 1,
 ) -> LogVerdict:
-    """Check the files of one export against its checkpoint, and against one that was kept elsewhere.
+    """Check the files of one export against its checkpoints, and against one that was kept elsewhere.
+
+    An export that was continued each day has several: the records have to lead to each, and end with the last.
 
     Args:
         files: of one export, in any order.
@@ -62,26 +64,48 @@ def _verified(
             headers[file] = _header(file)
         except ValueError as error:
             return _unjudged("", f"{file}: {error}.")
-    ordered = sorted(headers, key=lambda file: headers[file].size)
+    ordered = sorted(headers, key=lambda file: (headers[file].size, file.name))
     first = headers[ordered[0]]
     if first.size and not first.peaks:
         return _unjudged(first.tenant, f"The files begin at record {first.size}; those before it are missing.")
     if any(header.tenant != first.tenant for header in headers.values()):
         return _unjudged(first.tenant, "The files are of the logs of several tenants: give those of one.")
+    if len(ordered) > 1 and headers[ordered[1]].size == 0:
+        words = f"{ordered[0]} and {ordered[1]} both begin at the first record: give the files of one export."
+        return _unjudged(first.tenant, words)
     try:
         contents = contents_of(ordered, first.tenant)
-        own = _sealed(contents.notes, first.tenant, keys)
+        signed = _signed(contents.notes, first.tenant, keys)
     except (ValueError, NotTrusted) as error:
         return _unjudged(first.tenant, f"The checkpoint of the export does not count: {error}.")
+    earlier, own = signed[:-1], signed[-1] if signed else None
     if first.size:
-        return LogVerdict(first.tenant, verify_stretch(first, lambda: _entries(ordered, 0, first.size), own, held))
-    checked = partial(_checked, ordered, contents, told, jobs)
+        verdict = verify_stretch(first, lambda: _entries(ordered, 0, first.size), own, held, earlier)
+    else:
+        verdict = _whole(ordered, contents, first.tenant, own, held, earlier, told, jobs)
+    if verdict.outcome is Outcome.VERIFIED and len({one.size for one in signed}) < len(signed):
+        return _unjudged(first.tenant, "A checkpoint stands there twice: give the files of one export.")
+    return LogVerdict(first.tenant, verdict)
+
+
+def _whole(
+    files: Sequence[Path],
+    contents: Contents,
+    tenant: str,
+    own: Held | None,
+    held: Held | None,
+    earlier: Sequence[Held],
+    told: Told,
+    jobs: int,
+) -> Verdict:
+    """The verdict on records from the first one on."""
+    checked = partial(_checked, files, contents, earlier, told, jobs)
     if own is None:
         verdict = checked(None, held)
         missing = (
             " The export has no checkpoint: its end is missing." if verdict.outcome is Outcome.CANNOT_JUDGE else ""
         )
-        return LogVerdict(first.tenant, replace(verdict, words=verdict.words + missing))
+        return replace(verdict, words=verdict.words + missing)
     verdict = checked(None, own)
     if verdict.outcome is Outcome.CANNOT_JUDGE and verdict.records > own.size:
         verdict = replace(
@@ -89,25 +113,32 @@ def _verified(
         )
     if held is not None and verdict.hash is not None and verdict.root is not None:
         # Whole in itself; now that its end is known, it is held to what somebody else has kept.
-        verdict = checked(Head(first.tenant, verdict.records, verdict.hash, verdict.root), held)
-    return LogVerdict(first.tenant, verdict)
+        verdict = checked(Head(tenant, verdict.records, verdict.hash, verdict.root), held)
+    return verdict
 
 
 def _checked(
-    files: Sequence[Path], contents: Contents, told: Told, jobs: int, head: Head | None, held: Held | None
+    files: Sequence[Path],
+    contents: Contents,
+    also: Sequence[Held],
+    told: Told,
+    jobs: int,
+    head: Head | None,
+    held: Held | None,
 ) -> Verdict:
     """Span by span as far as all is well, and then record by record."""
     parts = contents.parts if contents.whole else []
     good = Joined(parts[0].tenant) if parts else None
     if good is not None:
         check = in_processes(check_part, min(jobs, len(parts))) if jobs > 1 and len(parts) > 1 else None
-        to_check = parts if held is None else list(marked(parts, held.size))
+        roots = roots_of([*([] if held is None else [held]), *also])
+        to_check = list(marked(parts, sorted(roots)))
         with closing(check(to_check) if check else (check_part(part) for part in to_check)) as spans:
-            join(good, spans, held, contents.records, told)
+            join(good, spans, roots, contents.records, told)
     start = 0 if good is None else good.size
     # Where all is well there is nothing left to look for, and every line would be read again to find that.
     left = _entries(files, start) if good is None or start < contents.records else iter(())
-    return verify(left, head, held, good)
+    return verify(left, head, held, good, also)
 
 
 def _header(file: Path) -> Header:
@@ -115,18 +146,18 @@ def _header(file: Path) -> Header:
         return Header.parse(lines.readline(LINE))
 
 
-def _sealed(notes: Sequence[str], tenant: str, keys: Sequence[VerifierKey]) -> Held | None:
-    """What the checkpoint of the export says; None if there is none."""
-    if not notes:
-        return None
-    if len(notes) > 1:
-        raise ValueError("there are several; give the files of one export")
+def _signed(notes: Sequence[str], tenant: str, keys: Sequence[VerifierKey]) -> list[Held]:
+    """What the checkpoints in the files say, the one of the most records last; each is signed by one of the keys."""
     origin = keys[0].name
     log = origin.rpartition("/")[0]
-    if origin_of(log, tenant) != origin:  # a key of the operator's may sign the logs of many tenants
+    if notes and origin_of(log, tenant) != origin:  # a key of the operator's may sign the logs of many tenants
         raise ValueError(f"the keys are of the log {origin!r}, and the export says that it is of tenant {tenant!r}")
-    opened = open_checkpoint(notes[0], origin=origin, keys=keys).checkpoint
-    return Held(opened.size, opened.root)
+    found = []
+    for note in notes:
+        opened = open_checkpoint(note, origin=origin, keys=keys).checkpoint
+        found.append(Held(opened.size, opened.root, "the files"))
+    found.sort()
+    return [*found[:-1], *(one._replace(kept="") for one in found[-1:])]
 
 
 def _entries(files: Sequence[Path], start: int, place: int = 0) -> Iterator[Entry]:

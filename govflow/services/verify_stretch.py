@@ -6,7 +6,7 @@ checkpoint signs, or it does not: so it need not be believed. What the records b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from govflow.audit.body import parse_body
@@ -18,7 +18,11 @@ from govflow.audit.verify import Held, How, Outcome, Verdict, verify
 
 
 def verify_stretch(
-    first: Header, entries: Callable[[], Iterator[Entry]], own: Held | None, held: Held | None
+    first: Header,
+    entries: Callable[[], Iterator[Entry]],
+    own: Held | None,
+    held: Held | None,
+    also: Sequence[Held] = (),
 ) -> Verdict:
     """The verdict on records that begin behind the first.
 
@@ -27,30 +31,33 @@ def verify_stretch(
         entries: the records, from the first on each time that it is called.
         own: the checkpoint of the export, whose signature was checked.
         held: one that was kept elsewhere and whose signature was checked.
+        also: further checkpoints of the export, likewise; those of fewer records than come before say nothing here.
     """
     if held is not None and held.size < first.size:
         words = f"The checkpoint covers {held.size} records, and these begin at record {first.size}: give a later one."
         return Verdict(Outcome.CANNOT_JUDGE, words, 0, f"a checkpoint of {held.size} records")
-    if held is not None and held.size == first.size and _tree(first).root() != held.root:
+    for one in [*([] if held is None else [held]), *also]:
+        if one.size != first.size or _tree(first).root() == one.root:
+            continue
         words = f"The log was rewritten before record {first.size}: what came before is not what the checkpoint covers."
         return Verdict(
-            Outcome.TAMPERED, words, 0, f"a checkpoint of {held.size} records", seq=first.size, how=How.REWRITTEN
+            Outcome.TAMPERED, words, 0, f"a checkpoint of {one.size} records", seq=first.size, how=How.REWRITTEN
         )
     against = own or held
     if against is None:
         words = "The export has no checkpoint: its end is missing."
         return Verdict(Outcome.CANNOT_JUDGE, words, 0, "no checkpoint")
-    verdict = _walked(first, entries(), None, against)
+    verdict = _walked(first, entries(), None, against, also)
     if own is not None and held is not None and verdict.hash is not None and verdict.root is not None:
         # Whole in itself; now that its end is known, it is held to what somebody else has kept.
-        verdict = _walked(first, entries(), Head(first.tenant, verdict.records, verdict.hash, verdict.root), held)
+        verdict = _walked(first, entries(), Head(first.tenant, verdict.records, verdict.hash, verdict.root), held, also)
     return _of_stretch(verdict, first, against)
 
 
-def _walked(first: Header, entries: Iterator[Entry], head: Head | None, held: Held) -> Verdict:
+def _walked(first: Header, entries: Iterator[Entry], head: Head | None, held: Held, also: Sequence[Held]) -> Verdict:
     writers: dict[str, int] = {}
     after = Joined(first.tenant, first.size, bytes.fromhex(first.hash[7:]), tree=_tree(first), writers=writers)
-    return verify(_counted(entries, writers), head, held, after)
+    return verify(_counted(entries, writers), head, held, after, also)
 
 
 def _tree(first: Header) -> CompactRange:

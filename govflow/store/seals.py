@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, tuple_
 
-from govflow.audit.merkle import EMPTY_ROOT
+from govflow.audit.levels import full_subtrees
+from govflow.audit.merkle import EMPTY_ROOT, CompactRange
 from govflow.audit.proofs import prove_consistency, prove_inclusion, root_at
 from govflow.audit.record import Entry, Head
 from govflow.audit.tiles import GrowingTiles, Tile, TiledHashes, TilePlace, edge_tiles
@@ -190,11 +191,22 @@ class Seals:
         with self._db.snapshot() as connection:
             newest = _newest(connection, tenant)
             if newest is None or not 0 < size <= newest.size:
-                raise RequestError(
-                    f"No checkpoint of {tenant!r} covers {size} records.", mend="Make one: govflow audit checkpoint"
-                )
+                raise _too_few(tenant, size)
             hashes = _whole(lambda: prove_consistency(_tiled(connection, tenant, newest.size), size, newest.size))
             return newest, hashes
+
+    def tree(self, tenant: str, size: int) -> CompactRange:
+        """The tree of the first ``size`` records, from the tiles; no record is read, and nothing is checked.
+
+        Raises:
+            RequestError: no checkpoint is that large.
+            StoreError: the tiles are not whole.
+        """
+        with self._db.snapshot() as connection:
+            hashes = newest_hashes(connection, tenant, size)
+            if hashes is None:
+                raise _too_few(tenant, size)
+            return _whole(lambda: CompactRange(size, hashes.read(full_subtrees(0, size))))
 
 
 def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes | None:
@@ -227,6 +239,12 @@ def _whole(made: Callable[[], _T]) -> _T:
         return made()
     except (ValueError, IndexError, KeyError) as error:
         raise _damaged() from error
+
+
+def _too_few(tenant: str, size: int) -> RequestError:
+    return RequestError(
+        f"No checkpoint of {tenant!r} covers {size} records.", mend="Make one: govflow audit checkpoint"
+    )
 
 
 def _damaged() -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from govflow.audit.spans import SPAN, Joined, Span, SpanCheck, Told, join
+from govflow.audit.spans import SPAN, Joined, Span, SpanCheck, Told, join, roots_of
 from govflow.audit.verify import Held, How, Outcome, Verdict, verify
 from govflow.errors import StoreError
 from govflow.store import log
@@ -19,12 +20,12 @@ from govflow.store.verifying_since import joined_at
 
 
 class Part(NamedTuple):
-    """A span of a log to be checked: from one place to before another; ``mark`` as of :class:`SpanCheck`."""
+    """A span of a log to be checked: from one place to before another; ``marks`` as of :class:`SpanCheck`."""
 
     tenant: str
     start: int
     end: int
-    mark: int | None
+    marks: tuple[int, ...] = ()
 
 
 Checker = Callable[[Sequence[Part]], Generator[Span | None]]
@@ -54,13 +55,14 @@ def verify_at_one_moment(
         last = max(verdict.records - 1, 0)
         return Verdict(Outcome.TAMPERED, str(error), verdict.records, "its head", seq=last, how=How.ALTERED)
     good = Joined(tenant)
+    roots = roots_of([] if held is None else [held])
     if not log.has_before_first(connection, tenant):
-        parts = _parts(tenant, head.size, held)
+        parts = _parts(tenant, head.size, sorted(roots))
         spans = (span_of(db, connection, part) for part in parts)
         if checker is not None and len(parts) > 1:
             spans = checker(parts)
         with closing(spans):
-            join(good, spans, held, head.size, told)
+            join(good, spans, roots, head.size, told)
     with closing(log.walk(connection, tenant, good.size)) as entries:
         return verify(entries, head, held, good)
 
@@ -92,7 +94,7 @@ def verify_since(db: Database, connection: Connection, tenant: str, held: Held, 
 
 def span_of(db: Database, connection: Connection, part: Part) -> Span | None:
     """What is known of a part of a log; None if something is wrong in it, or it cannot be read."""
-    check = SpanCheck(part.tenant, part.start, part.mark)
+    check = SpanCheck(part.tenant, part.start, part.marks)
     try:
         for rows in log.raw_pages(connection, part.tenant, part.start, part.end):
             if not check.rows(rows):
@@ -114,11 +116,9 @@ def check_part(url: str, part: Part) -> Span | None:
 _opened: Final[dict[str, Database]] = {}
 
 
-def _parts(tenant: str, size: int, held: Held | None) -> list[Part]:
-    mark = None if held is None else held.size
-    starts = range(0, size, SPAN)
-    return [
-        Part(tenant, start, end, mark if mark is not None and start < mark <= end else None)
-        for start in starts
-        for end in [min(start + SPAN, size)]
-    ]
+def _parts(tenant: str, size: int, marks: Sequence[int]) -> list[Part]:
+    found = []
+    for start in range(0, size, SPAN):
+        end = min(start + SPAN, size)
+        found.append(Part(tenant, start, end, tuple(marks[bisect_right(marks, start) : bisect_right(marks, end)])))
+    return found

@@ -15,7 +15,7 @@ from govflow.audit.export import record_line
 from govflow.audit.leaf import leaf_bytes, leaf_digest, leaf_hash
 from govflow.audit.merkle import CompactRange
 from govflow.audit.record import GENESIS, Copies, Entry, Head
-from govflow.audit.spans import Held, Joined, Row, Span, SpanCheck, join
+from govflow.audit.spans import Held, Joined, Row, Span, SpanCheck, join, roots_of
 from govflow.audit.verify import Verdict, verify
 from tests.audit.test_verify import bodies_of, chained, head_of
 
@@ -40,14 +40,17 @@ def raw(digest: str) -> Any:
     return bytes.fromhex(digest[7:])
 
 
-def by_spans(entries: list[Entry], head: Head | None, held: Held | None, *, lines: bool, batch: int) -> Verdict:
+def by_spans(
+    entries: list[Entry], head: Head | None, held: Held | None, also: list[Held], *, lines: bool, batch: int
+) -> Verdict:
     """As the database and the export are checked: spans of eight, each in batches."""
+
+    roots = roots_of([*([] if held is None else [held]), *also])
 
     def spans() -> Iterator[Span | None]:
         for start in range(0, len(entries), SPAN):
             end = min(start + SPAN, len(entries))
-            mark = held.size if held is not None and start < held.size <= end else None
-            check = SpanCheck("acme", start, mark)
+            check = SpanCheck("acme", start, [size for size in sorted(roots) if size <= end])
             for at in range(start, end, batch):
                 some = entries[at : min(at + batch, end)]
                 if not (check.lines(list(map(record_line, some))) if lines else check.rows(list(map(row_of, some)))):
@@ -55,8 +58,8 @@ def by_spans(entries: list[Entry], head: Head | None, held: Held | None, *, line
             yield check.result() if check.place == end else None
 
     good = Joined("acme")
-    join(good, spans(), held, len(entries), lambda done, total: None)
-    return verify(iter(entries[good.size :]), head, held, good)
+    join(good, spans(), roots, len(entries), lambda done, total: None)
+    return verify(iter(entries[good.size :]), head, held, good, also)
 
 
 def again(entries: list[Entry], start: int) -> list[Entry]:
@@ -68,8 +71,11 @@ def again(entries: list[Entry], start: int) -> list[Entry]:
     return made
 
 
+Case = tuple[list[Entry], Head | None, Held | None, list[Held]]
+
+
 @st.composite
-def tampered(draw: st.DrawFn) -> tuple[list[Entry], Head | None, Held | None]:
+def tampered(draw: st.DrawFn) -> Case:
     entries, head = list(LOG), HEAD
     k, other = draw(st.integers(0, len(LOG) - 1)), draw(st.integers(0, len(LOG) - 1))
     kind = draw(st.sampled_from(["none", "flip", "drop", "move", "twice", "foreign", "cut", "column", "body", "more"]))
@@ -106,21 +112,22 @@ def tampered(draw: st.DrawFn) -> tuple[list[Entry], Head | None, Held | None]:
     if kind == "more":
         head = head_of(entries[:k])
     sizes = st.integers(1, len(LOG))
-    held = draw(st.none() | sizes.map(lambda size: Held(size, raw(head_of(LOG[:size]).root))))
-    return entries, draw(st.sampled_from([head, head, None])), held
+    checkpoints = sizes.map(lambda size: Held(size, raw(head_of(LOG[:size]).root)))
+    lies = sizes.map(lambda size: Held(size, bytes(32)))
+    held = draw(st.none() | checkpoints)
+    also = [one._replace(kept="its drawer") for one in draw(st.lists(checkpoints | lies, max_size=4))]
+    return entries, draw(st.sampled_from([head, head, None])), held, also
 
 
 @pytest.mark.covers("S4-29")
 @settings(max_examples=400, deadline=None)
 @given(tampered(), st.booleans(), st.integers(1, SPAN + 1))
-def test_spans_and_single_records_give_one_verdict(
-    case: tuple[list[Entry], Head | None, Held | None], lines: bool, batch: int
-) -> None:
-    entries, head, held = case
+def test_spans_and_single_records_give_one_verdict(case: Case, lines: bool, batch: int) -> None:
+    entries, head, held, also = case
     if lines:  # an export has no columns
         entries = [replace(entry, copies=None) for entry in entries]
     after = Joined("acme")
-    assert by_spans(entries, head, held, lines=lines, batch=batch) == verify(entries, head, held, after)
+    assert by_spans(entries, head, held, also, lines=lines, batch=batch) == verify(entries, head, held, after, also)
 
 
 def test_a_whole_log_needs_no_look_at_single_records() -> None:
@@ -133,7 +140,7 @@ def test_a_whole_log_needs_no_look_at_single_records() -> None:
             some = LOG[start : start + SPAN]
             assert check.lines(list(map(record_line, some))) if lines else check.rows(list(map(row_of, some)))
             spans.append(check.result())
-        join(good, spans, None, len(LOG), lambda done, total: told.append(done))
+        join(good, spans, {}, len(LOG), lambda done, total: told.append(done))
         assert (good.size, good.prev, good.tree.root()) == (len(LOG), raw(HEAD.hash), raw(HEAD.root))
     assert told == [8, 16, 24, 32, 37] * 2
 

@@ -13,7 +13,7 @@ from govflow.audit.body import make_body
 from govflow.audit.leaf import leaf_bytes, leaf_hash
 from govflow.audit.merkle import CompactRange
 from govflow.audit.record import GENESIS, Draft, Entry, Head
-from govflow.audit.verify import How, Outcome, Verdict, verify
+from govflow.audit.verify import Held, How, Outcome, Verdict, verify
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 SIZE = 12
@@ -162,6 +162,21 @@ def test_without_a_head_nothing_is_verified() -> None:
 
 def test_without_a_head_tampering_is_still_found() -> None:
     assert found([*LOG[:3], *LOG[4:]], None) == (3, How.MISSING)
+
+
+def test_further_checkpoints_are_held_to_and_named() -> None:
+    def held(size: int, kept: str = "its drawer") -> Held:
+        return Held(size, bytes.fromhex(head_of(LOG[:size]).root[7:]), kept)
+
+    assert verify(LOG, HEAD, also=[held(1), held(7), held(SIZE)]).outcome is Outcome.VERIFIED
+    cut = LOG[: SIZE - 3]
+    shorter = verify(cut, head_of(cut), held(2, ""), also=[held(1), held(SIZE)])
+    assert (shorter.seq, shorter.how) == (SIZE - 3, How.TRUNCATED)
+    assert f"the checkpoint in its drawer covers {SIZE}" in shorter.words
+    other = verify(LOG, HEAD, also=[held(1), held(7)._replace(root=bytes(32))])
+    assert (other.seq, other.how) == (6, How.REWRITTEN)
+    assert "not those of the checkpoint in its drawer" in other.words
+    assert verify(LOG, None, also=[held(SIZE)]).outcome is Outcome.CANNOT_JUDGE, "it stands in for no head"
 
 
 def test_a_newer_format_cannot_be_judged() -> None:

@@ -81,7 +81,7 @@ ATTACKS: dict[str, tuple[Callable[[Lines], Lines], str, str]] = {
         "does not count",
     ),
     "a checkpoint torn": (lambda lines: [*lines[:-1], lines[-1][:40]], "cannot judge", "does not count"),
-    "two checkpoints": (lambda lines: [*lines, lines[-1]], "cannot judge", "several"),
+    "two checkpoints": (lambda lines: [*lines, lines[-1]], "cannot judge", "twice"),
     "no header": (lambda lines: lines[1:], "cannot judge", "first line"),
     "a later format": (
         lambda lines: [lines[0].replace(b'"format":1', b'"format":2'), *lines[1:]],
@@ -185,9 +185,60 @@ def test_an_export_is_a_record_and_one_that_fails_leaves_no_file(repo: Path, run
     (repo / "days").mkdir()
     today = f"{datetime.now(UTC).date()}.jsonl"
     (repo / "days" / today).write_text("mine")
-    assert "cannot be written" in run("audit", "export", "days").err
-    assert [file.name for file in (repo / "days").iterdir()] == [today], "the days before it are removed again"
+    assert f"{today} is no part of an export" in run("audit", "export", "days").err
+    assert [file.name for file in (repo / "days").iterdir()] == [today]
     assert "no folder" in run("audit", "export", "absent").err
+
+
+def test_a_folder_is_gone_on_from_only_by_the_log_that_it_is_of(
+    repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gov = repo.parent / "gov" / "gov.db"
+    (repo / "days").mkdir()
+
+    def copied(name: str) -> Path:
+        to = repo.parent / name
+        with closing(sqlite3.connect(gov)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target)
+        return to
+
+    def kept() -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in (repo / "days").iterdir()}
+
+    say()
+    run("audit", "checkpoint")
+    older = copied("older.db")
+    say(2)
+    run("audit", "checkpoint")
+    first = run("audit", "export", "days", "--format", "json").json
+    assert (first["before"], first["records"]) == (0, 9)
+    held = kept()
+    assert run("audit", "export", "days").code == 0
+    assert run("audit", "export", "days").out == "nothing new: days has all 9 records that a checkpoint covers\n"
+    assert kept() == held
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", f"sqlite:///{older}")
+    rolled_back = run("audit", "export", "days")
+    assert rolled_back.code == 2 and "it was set back" in rolled_back.err
+    say(4)
+    run("audit", "checkpoint")
+    forked = run("audit", "export", "days")
+    assert forked.code == 2 and "one of both went another way" in forked.err
+    assert kept() == held
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", f"sqlite:///{gov}")
+    run("audit", "checkpoint")
+    assert run("audit", "export", "days").out.startswith("1 records behind the 9 that were there, in days/")
+    key = run("audit", "keys").out
+    monkeypatch.setenv("GOVFLOW_DATABASE_URL", "sqlite:////nowhere/gov.db")
+    seen = run("audit", "verify", "days", "--key", key, "--format", "json")
+    assert (seen.code, seen.json["logs"][0]["records"]) == (0, 10)
+
+
+def test_a_folder_without_an_export_is_none(repo: Path, run: Run) -> None:
+    (repo / "days").mkdir()
+    seen = run("audit", "verify", "days", "--key", "k")
+    assert seen.code == 2 and "no export is in it" in seen.err
+    (repo / "days" / "one.jsonl").write_text("{}")
+    assert "A folder is an export of its own" in run("audit", "verify", "days", "more.jsonl", "--key", "k").err
 
 
 def test_the_page_goes_as_it_says(repo: Path, run: Run) -> None:
@@ -200,9 +251,7 @@ def test_the_page_goes_as_it_says(repo: Path, run: Run) -> None:
             continue
         to = words.index(">") if ">" in words else len(words)
         key = (repo / "log.key").read_text() if (repo / "log.key").exists() else ""
-        files = [str(file) for file in sorted((repo / "exports").glob("*"))]
-        named = [word for one in words[1:to] for word in (files if one == "exports/*.jsonl" else [one])]
-        done = run(*(key if word == "KEY" else word for word in named))
+        done = run(*(key if word == "KEY" else word for word in words[1:to]))
         assert done.code == 0, (line, done.err, done.out)
         if to < len(words):
             (repo / words[to + 1]).write_text(done.out)

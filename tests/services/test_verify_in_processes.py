@@ -96,7 +96,7 @@ def test_an_interrupt_leaves_no_process_behind(log: Path) -> None:
 
 def test_a_process_that_is_killed_does_not_change_the_verdict(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifying, "check_part", killed)
-    assert list(in_processes(partial(killed, "url"), 2)([Part("acme", 0, 1, None)])) == [None]
+    assert list(in_processes(partial(killed, "url"), 2)([Part("acme", 0, 1)])) == [None]
     assert verified(log, 2) == verified(log, 1)
 
 
