@@ -12,6 +12,7 @@ from govflow.cli import asking_log, erasing, exporting_log, witnessing
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
     from govflow.audit.verify import Held
+    from govflow.services.witnessed import Witnesses
 
 Keys = Annotated[tuple[str, ...], Parameter(name="--key", negative="")]
 
@@ -68,7 +69,8 @@ def verify(
         since_checkpoint: such a file, which you trust: only what follows is read, and that it does follow is checked.
         keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
         witnesses: verifier keys of witnesses, as each prints its own.
-        quorum: how many of these witnesses must have cosigned the checkpoint; all of them, if it is not said.
+        quorum: how many of these witnesses must have cosigned: the checkpoint that was named, else one that the
+            database or the export has; all of them, if it is not said. Too few: it cannot be judged.
         jobs: how many processes check at once; by default one for each core. Logs of less than 65,537 records need one.
         format: text for people, json for programs.
     """
@@ -89,9 +91,8 @@ def verify(
     file = checkpoint or since_checkpoint
     if quorum < 0:
         raise RequestError(f"--witnesses {quorum}: fewer than none cannot be asked for.", mend="Say how many: 1, 2.")
-    if file is None and (witnesses or quorum):
-        raise RequestError("Witnesses vouch for a checkpoint.", mend="Name the file: --checkpoint FILE.")
-    held = None if file is None else _held(file, keys, witnesses, quorum)
+    held = None if file is None else _held(file, keys)
+    asked = _witnesses(file, witnesses, quorum) if witnesses or quorum else None
     exported = None if database is None else _exported(database, more)
     if exported is not None:
         if tenant is not None:
@@ -101,13 +102,21 @@ def verify(
                 "An export is read as a whole.", mend="Give --checkpoint in place of --since-checkpoint."
             )
         with counting("verifying the export, records") as told:
-            verdicts = [verify_export(exported, parsed_keys(keys), held, told, jobs)]
+            verdicts = [verify_export(exported, parsed_keys(keys), held, told, jobs, asked)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
         with counting("verifying the log, records") as told:
             verdicts = verify_log(
-                load_settings(), database, tenant, held, since=since_checkpoint is not None, jobs=jobs, told=told
+                load_settings(),
+                database,
+                tenant,
+                held,
+                since=since_checkpoint is not None,
+                jobs=jobs,
+                keys=parsed_keys(keys) if keys else (),
+                witnesses=asked,
+                told=told,
             )
     outcome = worst(verdicts)
     if format == "json":
@@ -293,14 +302,20 @@ def _exported(named: str, more: tuple[Path, ...]) -> list[Path] | None:
     return files
 
 
-def _held(checkpoint: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> Held:
-    from datetime import UTC, datetime
-
+def _held(checkpoint: Path, keys: tuple[str, ...]) -> Held:
     from govflow.services.seal_log import held_checkpoint
 
-    known = parsed_keys(witnesses) if witnesses or quorum else []
-    asked = quorum or len({key.public for key in known})
-    return held_checkpoint(read_text(checkpoint), parsed_keys(keys), known, asked, datetime.now(UTC))
+    return held_checkpoint(read_text(checkpoint), parsed_keys(keys))
+
+
+def _witnesses(checkpoint: Path | None, keys: tuple[str, ...], quorum: int) -> Witnesses:
+    from datetime import UTC, datetime
+
+    from govflow.services.witnessed import Witnesses
+
+    known = tuple(parsed_keys(keys))
+    note = None if checkpoint is None else read_text(checkpoint)
+    return Witnesses(known, quorum or len({key.public for key in known}), datetime.now(UTC), note)
 
 
 def parsed_keys(keys: tuple[str, ...]) -> list[VerifierKey]:

@@ -246,13 +246,14 @@ def check_database(settings: Settings, workspace: Workspace | None, now: datetim
         overdue = workspace.store.reviews.list(settings.tenant, due_by=now)
         few = lacking(workspace)
         unsealed = workspace.store.seals.unsealed(settings.tenant)
+        witnesses = list(_witnesses(workspace))
     except GovflowError as error:
         return [Finding("database", Health.FAIL, error.message, error.mend), clock]
     finally:
         workspace.close()
     opened = Finding("database", Health.OK, f"{settings.redacted_url} opens; its schema is current")
     clock = _clock(now, next(iter(newest), None))
-    return [opened, clock, *_checkpoint(unsealed, now), *_overdue(overdue), *_too_few(few)]
+    return [opened, clock, *_checkpoint(unsealed, now), *witnesses, *_overdue(overdue), *_too_few(few)]
 
 
 def _checkpoint(unsealed: Unsealed, now: datetime) -> Iterator[Finding]:
@@ -262,6 +263,17 @@ def _checkpoint(unsealed: Unsealed, now: datetime) -> Iterator[Finding]:
         what = f"{unsealed.records} record(s) of the audit log, from {since} on, are not sealed"
         mend = "govflow audit checkpoint makes one; with signer=process the signer must run: govflow up"
         yield Finding("checkpoint", Health.WARN, what, mend)
+
+
+def _witnesses(workspace: Workspace) -> Iterator[Finding]:
+    """Whether those who are to cosign checkpoints answer, and what each has cosigned."""
+    from govflow.services.check_witnesses import see_witnesses  # cryptography is imported for those who ask
+
+    try:
+        for one in see_witnesses(workspace):
+            yield Finding(f"witness {one.name}", Health.WARN if one.mend else Health.OK, one.what, one.mend)
+    except SettingsError as error:
+        yield Finding("witnesses", Health.FAIL, error.message, error.mend)
 
 
 def _overdue(reviews: Sequence[Review]) -> Iterator[Finding]:

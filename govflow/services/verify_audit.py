@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from govflow.audit.body import parse_body
+from govflow.audit.checkpoint import Checkpoint, origin_of
+from govflow.audit.note import parse_note
 from govflow.audit.record import Entry
 from govflow.audit.spans import Held, Told
+from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.audit.verify import Outcome, Verdict
 from govflow.errors import InputError, RequestError
+from govflow.services.signing_keys import public_key
 from govflow.services.verify_in_processes import in_processes
+from govflow.services.witnessed import Vouched, Witnesses, judged, vouched
 from govflow.settings import Settings, redact_url
 
 if TYPE_CHECKING:
     from govflow.store import Store
+    from govflow.store.verifying import Checker
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ def verify_log(
     *,
     since: bool = False,
     jobs: int = 1,
+    keys: Sequence[VerifierKey] = (),
+    witnesses: Witnesses | None = None,
     told: Told = lambda done, total: None,
 ) -> list[LogVerdict]:
     """Check whole logs, from the first record to the last.
@@ -63,6 +71,8 @@ def verify_log(
         held: a checkpoint of that log that was kept elsewhere, with its signature checked.
         since: check only what follows that checkpoint.
         jobs: how many processes check at once.
+        keys: of the log; those that the database holds, if none are given. They matter for ``witnesses``.
+        witnesses: who has to have cosigned ``held``, or else some checkpoint of the database.
         told: called now and then.
 
     Raises:
@@ -76,10 +86,43 @@ def verify_log(
             raise RequestError("A checkpoint is of one log.", mend="Say whose log it is: --tenant NAME.")
         names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
         url = settings.database_url if database is None else _url(database)
-        if since and held is not None:
-            return [LogVerdict(name, store.verify_since(name, held, told)) for name in names]
         checker = in_processes(partial(check_part, url), jobs) if jobs > 1 else None
-        return [LogVerdict(name, store.verify(name, held, checker, told)) for name in names]
+        return [_verified(store, name, held, since, checker, told, keys, witnesses) for name in names]
+
+
+def _verified(
+    store: Store,
+    tenant: str,
+    held: Held | None,
+    since: bool,
+    checker: Checker | None,
+    told: Told,
+    keys: Sequence[VerifierKey],
+    witnesses: Witnesses | None,
+) -> LogVerdict:
+    found = None if witnesses is None else _vouched(store, tenant, keys, witnesses)
+    if held is None and found is not None:
+        held = found.held
+    if since and held is not None:
+        verdict = store.verify_since(tenant, held, told)
+    else:
+        verdict = store.verify(tenant, held, checker, told)
+    return LogVerdict(tenant, verdict if found is None else judged(verdict, found))
+
+
+def _vouched(store: Store, tenant: str, keys: Sequence[VerifierKey], witnesses: Witnesses) -> Vouched:
+    if witnesses.note is None:
+        stored = store.seals.cosigned(tenant, [str(key) for key in witnesses.keys], witnesses.quorum)
+    else:
+        kept = store.seals.at(tenant, Checkpoint.parse(parse_note(witnesses.note).text).size)
+        stored = [] if kept is None else [kept]
+    notes = [one.note for one in stored]
+    name = store.seals.name()
+    if not keys and name is None:
+        return Vouched(None, "What is missing: a checkpoint of this log.")
+    origin = origin_of(name or "", tenant)
+    known = keys or [VerifierKey(origin, Kind.NOTE, public_key(one).raw) for one in store.keys.all()]
+    return vouched(witnesses, notes, known)
 
 
 def worst(verdicts: list[LogVerdict]) -> Outcome:

@@ -20,6 +20,7 @@ from govflow.services.export_parts import LINE, Contents, check_part, contents_o
 from govflow.services.verify_audit import LogVerdict
 from govflow.services.verify_in_processes import in_processes
 from govflow.services.verify_stretch import verify_stretch
+from govflow.services.witnessed import Witnesses, judged, vouched
 
 Told = Callable[[int, int | None], None]
 """Takes how many records were checked, and how many there are."""
@@ -31,6 +32,7 @@ def verify_export(
     held: Held | None = None,
     told: Told = lambda done, total: None,
     jobs: int = 1,
+    witnesses: Witnesses | None = None,
 ) -> LogVerdict:
     """Check the files of one export against its checkpoints, and against one that was kept elsewhere.
 
@@ -43,12 +45,13 @@ def verify_export(
             export, or one of a fork that the same key signed, cannot be told from the newest.
         told: called now and then.
         jobs: how many processes check at once.
+        witnesses: who has to have cosigned ``held``, or else some checkpoint in the files.
 
     Raises:
         InputError: a file cannot be read.
     """
     try:
-        return _verified(files, keys, held, told, jobs)
+        return _verified(files, keys, held, told, jobs, witnesses)
     except OSError as error:
         raise InputError(
             f"{error.filename} cannot be read: {error.strerror or error}.", mend="Name files that are there."
@@ -56,7 +59,12 @@ def verify_export(
 
 
 def _verified(
-    files: Sequence[Path], keys: Sequence[VerifierKey], held: Held | None, told: Told, jobs: int
+    files: Sequence[Path],
+    keys: Sequence[VerifierKey],
+    held: Held | None,
+    told: Told,
+    jobs: int,
+    witnesses: Witnesses | None,
 ) -> LogVerdict:
     headers: dict[Path, Header] = {}
     for file in files:
@@ -85,6 +93,9 @@ def _verified(
         verdict = _whole(ordered, contents, first.tenant, own, held, earlier, told, jobs)
     if verdict.outcome is Outcome.VERIFIED and len({one.size for one in signed}) < len(signed):
         return _unjudged(first.tenant, "A checkpoint stands there twice: give the files of one export.")
+    if witnesses is not None:
+        # Every checkpoint in the files was held to: that enough witnesses know one of them is all that is asked.
+        verdict = judged(verdict, vouched(witnesses, contents.notes, keys))
     return LogVerdict(first.tenant, verdict)
 
 

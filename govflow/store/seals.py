@@ -30,6 +30,7 @@ from govflow.store.tables import AUDIT_TILE as TILE
 from govflow.store.times import micros, moment
 from govflow.store.writer import Writer
 
+_LOOKED_AT: Final = 8  # checkpoints with lines of witnesses; one has enough of them, or it is said what is missing
 _LEAVES: Final = 65_536  # records whose hashes become tiles in one transaction: others write in between
 
 _T = TypeVar("_T")
@@ -148,6 +149,33 @@ class Seals:
                 largest.where(COSIGNATURE.c.tenant == tenant, COSIGNATURE.c.witness == witness)
             ).scalar()
         return int(found or 0)
+
+    def cosigned(self, tenant: str, witnesses: Sequence[str], quorum: int) -> list[Sealed]:
+        """The largest checkpoints with lines of so many of these witnesses, and the largest with any at all.
+
+        Args:
+            tenant: whose log.
+            witnesses: their verifier keys.
+            quorum: how many of them.
+        """
+        of_them = (COSIGNATURE.c.tenant == tenant, COSIGNATURE.c.witness.in_(witnesses))
+        sizes = select(COSIGNATURE.c.size).where(*of_them).group_by(COSIGNATURE.c.size)
+        sizes = sizes.order_by(COSIGNATURE.c.size.desc()).limit(_LOOKED_AT)
+        with self._db.snapshot() as connection:
+            wanted: set[int] = set()
+            for statement in (sizes.having(func.count() >= quorum), sizes):
+                wanted.update(connection.execute(statement).scalars())
+            found = select(CHECKPOINT).where(CHECKPOINT.c.tenant == tenant, CHECKPOINT.c.size.in_(wanted))
+            return [_sealed(connection, row) for row in connection.execute(found).mappings().all()]
+
+    def last_cosigned(self, tenant: str, witness: str) -> tuple[int, datetime] | None:
+        """Size of the largest checkpoint that a witness has cosigned, and when its line was kept here; None: never."""
+        found = select(COSIGNATURE.c.size, COSIGNATURE.c.at).where(
+            COSIGNATURE.c.tenant == tenant, COSIGNATURE.c.witness == witness
+        )
+        with self._db.reading() as connection:
+            row = connection.execute(found.order_by(COSIGNATURE.c.size.desc()).limit(1)).first()
+            return None if row is None else (int(row.size), moment(row.at))
 
     def cosign(self, sealed: Sealed, witness: str, line: str, now: datetime) -> None:
         """Keep a witness' line under a checkpoint; the first one stays.
