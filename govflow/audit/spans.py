@@ -86,7 +86,7 @@ class SpanCheck:
 
     Args:
         tenant: whose log.
-        start: place of the first record, a multiple of :data:`SPAN`.
+        start: place of the first record; such that the span is one subtree, or the beginning of one.
         marks: numbers of records of the log whose roots are asked for, in order; those that lie in this span count.
         before: the hash of the record before, where it is known; else the first record is believed.
     """
@@ -241,7 +241,7 @@ class Joined:
         """Put the next span behind; False if it does not follow, and nothing is changed then.
 
         Args:
-            span: begins where this ends, at a multiple of :data:`SPAN`.
+            span: begins where this ends.
             roots: what the roots at the marks of the span have to be.
         """
         if span.start != self.size or span.before != self.prev:

@@ -31,6 +31,7 @@ class Hold:
     reason: str
     run_id: str | None = None
     subject: str | None = None
+    seq: int | None = None  # of the record that placed it, where that was read
 
     def covers(self, record: Erasable) -> bool:
         """Whether values of that record are kept by it."""
@@ -80,7 +81,7 @@ def in_force(connection: Connection, tenant: str) -> list[Hold]:
     """
     of_holds = (RECORD.c.tenant == tenant, RECORD.c.event.in_((PLACED, RELEASED)))
     found: dict[str, Hold] = {}
-    for row in connection.execute(select(RECORD.c.body).where(*of_holds).order_by(RECORD.c.seq)):
+    for row in connection.execute(select(RECORD.c.seq, RECORD.c.body).where(*of_holds).order_by(RECORD.c.seq)):
         body = parse_body(bytes(row.body))
         said = body["payload"]
         if body["event"] == RELEASED:
@@ -88,5 +89,5 @@ def in_force(connection: Connection, tenant: str) -> list[Hold]:
             continue
         at = datetime.fromisoformat(body["at"])
         held = {"run_id": said.get("run_id"), "subject": said.get("subject")}
-        found[said["hold_id"]] = Hold(said["hold_id"], body["subject"], at, said["reason"], **held)
+        found[said["hold_id"]] = Hold(said["hold_id"], body["subject"], at, said["reason"], **held, seq=row.seq)
     return list(found.values())

@@ -157,9 +157,10 @@ def last_of_writer(connection: Connection, tenant: str, writer: str, end: int) -
     return None if row is None else _entry(row)
 
 
-def has_before_first(connection: Connection, tenant: str) -> bool:
+def has_before(connection: Connection, tenant: str, first: int) -> bool:
     """Whether a row stands before the place of the first record."""
-    return run(connection, "SELECT 1 FROM audit_record WHERE tenant=? AND seq<0 LIMIT 1", (tenant,)).first() is not None
+    statement = "SELECT 1 FROM audit_record WHERE tenant=? AND seq<? LIMIT 1"
+    return run(connection, statement, (tenant, first)).first() is not None
 
 
 def pages(db: Database, tenant: str, start: int, events: tuple[str, ...] = ()) -> Iterator[Entry]:
@@ -244,10 +245,16 @@ def _unknown(db: Database, batch: Iterable[Pending]) -> Iterator[Pending]:
         if newest is None:
             statement = "SELECT max(writer_seq) FROM audit_record WHERE writer=?"
             found = db.execute(statement, (record.writer,)).fetchone()[0]
-            newest = known[record.writer] = -1 if found is None else found
+            newest = known[record.writer] = _newest_pruned(db, record.writer) if found is None else found
         if record.writer_seq > newest:
             known[record.writer] = record.writer_seq
             yield record
+
+
+def _newest_pruned(db: Database, writer: str) -> int:
+    """The number of a writer's last record that was pruned; -1 if none was."""
+    row = db.execute("SELECT next FROM audit_pruned_writer WHERE writer=?", (writer,)).fetchone()
+    return -1 if row is None else int(row[0]) - 1
 
 
 def _end(db: Database, tenant: str) -> tuple[int, bytes, CompactRange]:

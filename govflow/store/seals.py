@@ -237,6 +237,12 @@ class Seals:
             return _whole(lambda: CompactRange(size, hashes.read(full_subtrees(0, size))))
 
 
+def newest_size(connection: Connection, tenant: str) -> int:
+    """How many records the newest checkpoint of a log covers; 0 without one."""
+    newest = _newest(connection, tenant)
+    return 0 if newest is None else newest.size
+
+
 def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes | None:
     """The hashes that lead to the newest checkpoint of a log; None if that does not cover ``size`` records.
 

@@ -35,6 +35,7 @@ from govflow.store.permits import Permits
 from govflow.store.places import Places
 from govflow.store.plans import Plans
 from govflow.store.policies import Policies
+from govflow.store.pruning import Pruning
 from govflow.store.reviews import Reviews
 from govflow.store.revocations import Revocations
 from govflow.store.run_pages import RunPages
@@ -86,6 +87,7 @@ class Store:
         self.permit_requests = PermitRequests(db, self._writer)
         self.values = Values(db, self._writer)
         self.legal_holds = LegalHolds(db, self._writer)
+        self.pruning = Pruning(db, self._writer)
         self.seals = Seals(db, self._writer)
         self.people = People(db, self._writer)
         self.sign_ins = SignIns(db, self._writer)

@@ -16,6 +16,7 @@ from govflow.errors import StoreError
 from govflow.store import log
 from govflow.store.engine import Database
 from govflow.store.location import open_database
+from govflow.store.pruned import Pruned, begins_at, leads_to, pruned
 from govflow.store.verifying_since import joined_at
 
 
@@ -54,17 +55,45 @@ def verify_at_one_moment(
             return verdict
         last = max(verdict.records - 1, 0)
         return Verdict(Outcome.TAMPERED, str(error), verdict.records, "its head", seq=last, how=How.ALTERED)
-    good = Joined(tenant)
+    gone = pruned(connection, tenant)
+    if gone is not None and held is not None and held.size <= gone.until:
+        refused = _refused(connection, tenant, held, gone)
+        if refused is not None:
+            return refused
     roots = roots_of([] if held is None else [held])
-    if not log.has_before_first(connection, tenant):
-        parts = _parts(tenant, head.size, sorted(roots))
+    good = Joined(tenant) if gone is None else gone.good
+    start = good.size
+    if not log.has_before(connection, tenant, start):
+        parts = parts_of(tenant, start, head.size, sorted(roots))
         spans = (span_of(db, connection, part) for part in parts)
         if checker is not None and len(parts) > 1:
             spans = checker(parts)
         with closing(spans):
             join(good, spans, roots, head.size, told)
-    with closing(log.walk(connection, tenant, good.size)) as entries:
-        return verify(entries, head, held, good)
+        start = good.size
+    else:
+        start = 0  # what should not be there comes first
+    with closing(log.walk(connection, tenant, start)) as entries:
+        verdict = verify(entries, head, held, good)
+    if gone is None or verdict.outcome is not Outcome.VERIFIED:
+        return verdict
+    return replace(verdict, words=verdict.words + gone.words())
+
+
+def _refused(connection: Connection, tenant: str, held: Held, gone: Pruned) -> Verdict | None:
+    """What is wrong where a checkpoint covers nothing but what was pruned: of that, the tree is left to compare."""
+    against = f"a checkpoint of {held.size} records"
+    try:
+        if leads_to(connection, tenant, held, gone.good):
+            return None
+    except StoreError as error:
+        words = f"{error.message} So the checkpoint of {held.size} records cannot be compared."
+        return Verdict(Outcome.CANNOT_JUDGE, words, 0, against)
+    words = (
+        f"The log was rewritten before record {held.size}: the tree over its records, which were pruned, is not that"
+        " of the checkpoint."
+    )
+    return Verdict(Outcome.TAMPERED, words, 0, against, seq=held.size - 1, how=How.REWRITTEN)
 
 
 def verify_since(db: Database, connection: Connection, tenant: str, held: Held, told: Told) -> Verdict:
@@ -77,6 +106,8 @@ def verify_since(db: Database, connection: Connection, tenant: str, held: Held, 
         held: the checkpoint, which is trusted.
         told: called where all of the log is read.
     """
+    if held.size <= begins_at(connection, tenant):
+        return verify_at_one_moment(db, connection, tenant, held, None, told)
     good = joined_at(connection, tenant, held)
     if good is None:
         verdict = verify_at_one_moment(db, connection, tenant, held, None, told)
@@ -116,9 +147,19 @@ def check_part(url: str, part: Part) -> Span | None:
 _opened: Final[dict[str, Database]] = {}
 
 
-def _parts(tenant: str, size: int, marks: Sequence[int]) -> list[Part]:
+def parts_of(tenant: str, start: int, size: int, marks: Sequence[int]) -> list[Part]:
+    """The records from one place to before another, in parts that are each one subtree, but for the end.
+
+    Args:
+        tenant: whose log.
+        start: the first place; a multiple of 256, so that there are few small ones.
+        size: of the log, or of what is asked for of it.
+        marks: numbers of records whose roots are asked for, in order.
+    """
     found = []
-    for start in range(0, size, SPAN):
-        end = min(start + SPAN, size)
+    while start < size:
+        widest = min(start & -start, SPAN) if start else SPAN
+        end = min(start + widest, size)
         found.append(Part(tenant, start, end, tuple(marks[bisect_right(marks, start) : bisect_right(marks, end)])))
+        start = end
     return found

@@ -18,6 +18,7 @@ from govflow.audit.record import Entry
 from govflow.audit.spans import GENESIS_BYTES, Held, Joined
 from govflow.errors import StoreError
 from govflow.store import log
+from govflow.store.pruned import next_numbers
 from govflow.store.seals import newest_hashes
 
 
@@ -39,7 +40,7 @@ def joined_at(connection: Connection, tenant: str, held: Held) -> Joined | None:
         last = bytes(hashes.read([(0, held.size - 1)])[0])
         _check(hashes, held, held.size - 1, last)
         before = bytes(hashes.read([(0, held.size - 2)])[0]) if held.size > 1 else GENESIS_BYTES
-        writers = {}
+        writers = next_numbers(connection, tenant)
         for writer in log.writers_since(connection, tenant, held.size):
             entry = log.last_of_writer(connection, tenant, writer, held.size)
             if entry is not None:

@@ -107,6 +107,31 @@ class AuditTile(GovflowTable, table=True):
     hashes: bytes = Field(sa_type=LargeBinary)
 
 
+class AuditPruned(GovflowTable, table=True):
+    """Where a log begins since its oldest records were pruned, and what of them is needed to go on checking it.
+
+    Triggers refuse UPDATE and DELETE; the newest row counts, and the log itself says the same (``log.pruned``).
+    """
+
+    __tablename__ = "audit_pruned"
+
+    tenant: str = Field(primary_key=True)
+    until: int = Field(primary_key=True, sa_type=BigInteger)  # the first place that was kept
+    last: bytes = Field(sa_type=LargeBinary)  # hash of the record before it
+    before: bytes = Field(sa_type=LargeBinary)  # what that one has as ``prev``
+    peaks: bytes = Field(sa_type=LargeBinary)  # of the tree of all that went, largest subtree first
+
+
+class AuditPrunedWriter(GovflowTable, table=True):
+    """The number that comes next of a writer some of whose records were pruned."""
+
+    __tablename__ = "audit_pruned_writer"
+
+    writer: str = Field(primary_key=True)
+    tenant: str
+    next: int = Field(sa_type=BigInteger)
+
+
 AUDIT_RECORD: Final = core(AuditRecord)
 AUDIT_HEAD: Final = core(AuditHead)
 AUDIT_VALUE: Final = core(AuditValue)
@@ -114,3 +139,5 @@ AUDIT_ORIGIN: Final = core(AuditOrigin)
 AUDIT_CHECKPOINT: Final = core(AuditCheckpoint)
 AUDIT_COSIGNATURE: Final = core(AuditCosignature)
 AUDIT_TILE: Final = core(AuditTile)
+AUDIT_PRUNED: Final = core(AuditPruned)
+AUDIT_PRUNED_WRITER: Final = core(AuditPrunedWriter)

@@ -1,0 +1,173 @@
+"""Pruning: the oldest records of a log go, whole tiles of 256 at once, and the tree over them stays.
+
+What goes was checked before, is covered by a checkpoint, and is named by a ``log.pruned`` record in the transaction in
+which it goes. So the rest of the log can still be verified, from the first record that is kept to the head, and every
+checkpoint that was ever signed can still be held against it. See C2SP tlog-tiles, "Pruning".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from govflow.audit.record import Draft
+from govflow.audit.spans import Joined, join
+from govflow.audit.tiles import WIDTH, prunable_tiles
+from govflow.errors import StoreError
+from govflow.store.engine import Database
+from govflow.store.legal_holds import in_force
+from govflow.store.pruned import EVENT, begins_at, pruned, state, tiled_root
+from govflow.store.seals import newest_size
+from govflow.store.statements import run
+from govflow.store.tables import AUDIT_PRUNED as PRUNED
+from govflow.store.tables import AUDIT_PRUNED_WRITER as WRITER
+from govflow.store.tables import AUDIT_RECORD as RECORD
+from govflow.store.times import micros
+from govflow.store.verifying import parts_of, span_of
+from govflow.store.writer import Writer
+
+AT_ONCE: Final = 1 << 15
+"""Records that go in one transaction: others write in between."""
+
+_MEND: Final = "Nothing more was pruned. `govflow audit verify` says what is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """What of a log may go: the records from ``first`` to before ``until``; nothing where these are equal.
+
+    ``kept_by`` says in words what keeps the next one.
+    """
+
+    first: int
+    until: int
+    kept_by: str
+
+    @property
+    def records(self) -> int:
+        """How many."""
+        return self.until - self.first
+
+
+class Pruning:
+    """Of one database."""
+
+    def __init__(self, db: Database, writer: Writer) -> None:
+        self._db = db
+        self._writer = writer
+
+    def begins_at(self, tenant: str) -> int:
+        """The first record of a log that was not pruned."""
+        with self._db.reading() as connection:
+            return begins_at(connection, tenant)
+
+    def prunable(self, tenant: str, before: datetime) -> Prunable:
+        """What may go of a log, of what was written before a moment."""
+        self._writer.flush()
+        with self._db.snapshot() as connection:
+            return _prunable(connection, tenant, micros(before))
+
+    def prune(
+        self, tenant: str, before: datetime, draft: Draft, told: Callable[[int, int], None] = lambda done, total: None
+    ) -> Prunable:
+        """Have it go; what went.
+
+        Their values go with them, and the bytes of both are overwritten where they lay (SQLite) or left to the
+        server's vacuum (PostgreSQL).
+
+        Args:
+            tenant: whose log.
+            before: what was written from then on stays.
+            draft: the ``log.pruned`` record, by whom and why; what it says of the records is added.
+            told: called after each transaction with how many records are gone, and how many will be.
+
+        Raises:
+            StoreError: the database refused, or what was to go is not as it was written. What went before is gone.
+        """
+        if draft.event != EVENT:
+            raise ValueError("pruning is recorded as log.pruned")
+        planned = self.prunable(tenant, before)
+        until = planned.first
+        while until < planned.until:
+            with self._writer.transaction() as transaction:
+                connection = transaction.connection
+                now = _prunable(connection, tenant, micros(before))  # a hold may have come meanwhile
+                end = min(now.until, planned.until, now.first + AT_ONCE)
+                if end <= now.first:
+                    return replace(planned, until=until, kept_by=now.kept_by)
+                good = self._checked(connection, tenant, now.first, end)
+                payload = {**draft.payload, "first": now.first, "records": end - now.first, **state(good)}
+                _remove(connection, good)
+                transaction.record(replace(draft, payload=payload))
+                until = end
+            told(until - planned.first, planned.records)
+        return planned
+
+    def _checked(self, connection: Connection, tenant: str, first: int, end: int) -> Joined:
+        """What a walk behind these records begins with. Tampering must not go with what was tampered with."""
+        good = Joined(tenant)
+        if first:
+            before = pruned(connection, tenant)
+            if before is None or before.until != first:
+                raise StoreError(f"What the log of {tenant!r} says of pruning is not what was pruned.", mend=_MEND)
+            good = before.good
+        spans = (span_of(self._db, connection, part) for part in parts_of(tenant, first, end, ()))
+        with closing(spans):
+            join(good, spans, {}, end, lambda done, total: None)
+        if good.size != end or good.tree.root() != tiled_root(connection, tenant, end):
+            raise StoreError(f"Records {first} to {end - 1} of {tenant!r} are not as they were written.", mend=_MEND)
+        return good
+
+
+def _prunable(connection: Connection, tenant: str, before: int) -> Prunable:
+    first = begins_at(connection, tenant)
+    of_log = RECORD.c.tenant == tenant
+
+    def earliest(*where: object) -> int | None:
+        found = connection.execute(select(func.min(RECORD.c.seq)).where(of_log, *where)).scalar()  # type: ignore[arg-type]  # columns compared
+        return None if found is None else int(found)
+
+    sealed = newest_size(connection, tenant)
+    limits: list[tuple[int, str]] = [(sealed, "no checkpoint covers it")]
+    young = earliest(RECORD.c.at >= before)
+    if young is not None:
+        limits.append((young, "it is not old enough"))
+        going_on = run(
+            connection,
+            "SELECT min(seq) FROM audit_record WHERE tenant=? AND seq<? AND run_id IN"
+            " (SELECT run_id FROM audit_record WHERE tenant=? AND seq>=? AND run_id IS NOT NULL)",
+            (tenant, young, tenant, young),
+        ).scalar()
+        if going_on is not None:
+            limits.append((int(going_on), "its run went on after that"))
+    for hold in in_force(connection, tenant):
+        where = [RECORD.c[name] == value for name in ("run_id", "subject") if (value := getattr(hold, name))]
+        held = earliest(*where)
+        places = [place for place in (held, hold.seq) if place is not None]
+        if places:
+            limits.append((min(places), f"the legal hold {hold.hold_id} of {hold.placed_by} is on it: {hold.reason}"))
+    limit, kept_by = min(limits)
+    return Prunable(first, max(first, prunable_tiles(limit) * WIDTH), kept_by)
+
+
+def _remove(connection: Connection, good: Joined) -> None:
+    tenant, until = good.tenant, good.size
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    row = {"tenant": tenant, "until": until, "last": good.prev, "before": good.before, "peaks": good.tree.to_bytes()}
+    connection.execute(insert(PRUNED).values(**row))
+    connection.execute(delete(WRITER).where(WRITER.c.tenant == tenant))
+    rows = [{"writer": writer, "tenant": tenant, "next": number} for writer, number in good.writers.items()]
+    connection.execute(insert(WRITER), rows)
+    run(
+        connection,
+        "DELETE FROM audit_value WHERE EXISTS (SELECT 1 FROM audit_record r WHERE r.tenant=? AND r.seq<?"
+        " AND r.writer=audit_value.writer AND r.writer_seq=audit_value.writer_seq)",
+        (tenant, until),
+    )
+    connection.execute(delete(RECORD).where(RECORD.c.tenant == tenant, RECORD.c.seq < until))
