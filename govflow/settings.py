@@ -215,6 +215,12 @@ class Settings(BaseSettings):
         le=_YEAR,
         description="How old a record gets without a checkpoint while runs go on; 0: any age.",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="How long records of the audit log are kept where they are pruned; unset: none is.",
+    )
     witnesses: Annotated[Mapping[str, str], BeforeValidator(_json)] = Field(
         default_factory=dict,
         description="Who cosigns checkpoints of the audit log: the address of each witness to its verifier key.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from govflow.cli import asking_log, erasing, exporting_log, witnessing
+from govflow.cli import asking_log, erasing, exporting_log, pruning, witnessing
 
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
@@ -27,6 +27,7 @@ for command in (
     erasing.hold,
     erasing.holds,
     erasing.release,
+    pruning.prune,
 ):
     app.command(command)
 

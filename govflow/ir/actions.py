@@ -129,6 +129,8 @@ ACTIONS: Final = MappingProxyType(
         "approval:notify": "tell approvers what waits for them",
         "run:reconcile": "hold the engine's runs against the log",
         "audit:seal": "sign a checkpoint of the audit log",
+        "audit:read": "look at what the audit log holds",
+        "audit:prune": "remove the oldest records of the audit log",
     }
 )
 """Action to meaning."""

@@ -157,6 +157,12 @@ def last_of_writer(connection: Connection, tenant: str, writer: str, end: int) -
     return None if row is None else _entry(row)
 
 
+def begins_at(connection: Connection, tenant: str) -> int:
+    """The first place of a log that was not pruned, as the database says; 0 where nothing was."""
+    found = run(connection, "SELECT max(until) FROM audit_pruned WHERE tenant=?", (tenant,)).scalar()
+    return found if isinstance(found, int) else 0
+
+
 def has_before(connection: Connection, tenant: str, first: int) -> bool:
     """Whether a row stands before the place of the first record."""
     statement = "SELECT 1 FROM audit_record WHERE tenant=? AND seq<? LIMIT 1"

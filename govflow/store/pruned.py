@@ -51,14 +51,6 @@ class Pruned:
         )
 
 
-def begins_at(connection: Connection, tenant: str) -> int:
-    """The first place that was not pruned, as the database says; 0 where nothing was."""
-    found = connection.execute(
-        select(PRUNED.c.until).where(PRUNED.c.tenant == tenant).order_by(PRUNED.c.until.desc()).limit(1)
-    ).scalar()
-    return found if isinstance(found, int) else 0
-
-
 def pruned(connection: Connection, tenant: str) -> Pruned | None:
     """What was pruned of a log; None where nothing was, or where the log does not say the same as the tables."""
     newest = select(PRUNED).where(PRUNED.c.tenant == tenant).order_by(PRUNED.c.until.desc()).limit(1)

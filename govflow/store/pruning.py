@@ -21,7 +21,8 @@ from govflow.audit.tiles import WIDTH, prunable_tiles
 from govflow.errors import StoreError
 from govflow.store.engine import Database
 from govflow.store.legal_holds import in_force
-from govflow.store.pruned import EVENT, begins_at, pruned, state, tiled_root
+from govflow.store.log import begins_at
+from govflow.store.pruned import EVENT, pruned, state, tiled_root
 from govflow.store.seals import newest_size
 from govflow.store.statements import run
 from govflow.store.tables import AUDIT_PRUNED as PRUNED

@@ -262,6 +262,12 @@ def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | No
         )
     entry = log.entry(connection, tenant, seq)
     if entry is None:
+        if seq < log.begins_at(connection, tenant):
+            raise RequestError(
+                f"Record {seq} of {tenant!r} was pruned.",
+                mend="Look for it in an export, or in a proof or receipt that was made before.",
+                details={"tenant": tenant, "record": seq},
+            )
         raise RequestError(f"The log of {tenant!r} has no record {seq}.", details={"tenant": tenant})
     hashes = _whole(lambda: prove_inclusion(tiled, seq, newest.size))
     return Included(entry, tuple(hashes), newest)
@@ -284,7 +290,7 @@ def _too_few(tenant: str, size: int) -> RequestError:
 def _damaged() -> StoreError:
     return StoreError(
         "The table audit_tile is not what govflow wrote.",
-        mend="Its rows can be removed: the next checkpoint makes them anew from the records.",
+        mend="Where nothing was pruned its rows can be removed: the next checkpoint makes them from the records.",
     )
 
 

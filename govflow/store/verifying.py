@@ -16,7 +16,7 @@ from govflow.errors import StoreError
 from govflow.store import log
 from govflow.store.engine import Database
 from govflow.store.location import open_database
-from govflow.store.pruned import Pruned, begins_at, leads_to, pruned
+from govflow.store.pruned import Pruned, leads_to, pruned
 from govflow.store.verifying_since import joined_at
 
 
@@ -106,7 +106,7 @@ def verify_since(db: Database, connection: Connection, tenant: str, held: Held, 
         held: the checkpoint, which is trusted.
         told: called where all of the log is read.
     """
-    if held.size <= begins_at(connection, tenant):
+    if held.size <= log.begins_at(connection, tenant):
         return verify_at_one_moment(db, connection, tenant, held, None, told)
     good = joined_at(connection, tenant, held)
     if good is None:

@@ -207,6 +207,30 @@ def test_a_block_says_which_log_is_sealed(home: Home) -> None:
         assert newest is not None and newest.note == sealed["note"]
 
 
+def test_old_records_go_and_what_is_left_verifies(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.configure(mode="observe")
+    assert _load("enforce-retention")() == 0, "nothing says how long records are kept"
+    monkeypatch.setenv("GOVFLOW_RETENTION_DAYS", "90")
+    then = datetime.now(UTC) - timedelta(days=100)
+    other = f"sqlite:///{home.path / 'aged.db'}"
+    name = f"aged-{uuid4().hex[:8]}"
+    GovernanceStore(database_url=SecretStr(other)).save(name)
+    with Store.open(other) as aged:
+        for number in range(600):
+            aged.append(Draft("settings.changed", "default", then, payload={"n": number}), durable=False)
+        aged.flush()
+        assert _load("enforce-retention")(block=name) == 0, "no checkpoint covers them"
+        _load("seal-checkpoints")(block=name)
+        assert _load("enforce-retention")(block=name) == 512
+        verdict = aged.verify("default")
+        assert verdict.outcome is Outcome.VERIFIED
+        assert "Records 0 to 511 are not there" in verdict.words
+        (said,) = aged.tail("default", 1, event="log.pruned")
+        assert b"older than 90 days (flow enforce-retention)" in said.body
+    decided = [body for body in home.events() if body["event"].startswith("ir.validated_")][-1]
+    assert decided["payload"]["tier"] == 2, "people are asked where policy asks for approval of tier 2"
+
+
 FLOWS_ONLY = """\
 version: 1
 policy:
