@@ -98,25 +98,34 @@ def _export(workspace: Workspace, begun: _Begun, sealed: Sealed, now: datetime, 
     if end is not None:
         begun.tree, begun.size, begun.hash, begun.day = belongs(workspace, end, sealed), end.size, end.hash, end.day
     before = begun.size
+    _begin_behind_pruned(workspace, begun)
+    first = begun.size
     if end is not None and end.note is not None and before == sealed.size:
         return Exported((), 0, workspace.store.head(tenant).size - before, before)
-    entries = takewhile(lambda entry: entry.seq < sealed.size, workspace.store.entries(tenant, before))
+    entries = takewhile(lambda entry: entry.seq < sealed.size, workspace.store.entries(tenant, first))
     with (_written(begun, entries, lambda done: told(done, sealed.size))).open("ab") as to:
         to.write(checkpoint_line(sealed.note))
-    if before and begun.tree.root() != Checkpoint.parse(parse_note(sealed.note).text).root:
+    if first and begun.tree.root() != Checkpoint.parse(parse_note(sealed.note).text).root:
         raise StoreError(
-            f"The records of {tenant!r} from {before} on do not lead to the checkpoint, so they were not exported.",
+            f"The records of {tenant!r} from {first} on do not lead to the checkpoint, so they were not exported.",
             mend="govflow audit verify says what was changed.",
         )
     # Before the copy counts as handed out: no copy without a record of it.
-    payload = {"format": "jsonl", "records": begun.size - before, "files": len(begun.made)}
-    payload |= {"from": before} if before else {}
+    payload = {"format": "jsonl", "records": begun.size - first, "files": len(begun.made)}
+    payload |= {"from": first} if first else {}
     subject = workspace.requester().name
     workspace.store.append(Draft("log.exported", tenant, now, subject=subject, payload=payload), durable=True)
     left = workspace.store.head(tenant).size - begun.size
     if begun.daily:
         give_names(begun.made)
-    return Exported(tuple(begun.made), begun.size - before, left, before)
+    return Exported(tuple(begun.made), begun.size - first, left, before)
+
+
+def _begin_behind_pruned(workspace: Workspace, begun: _Begun) -> None:
+    """Begin where the log begins, if its oldest records were pruned."""
+    first = workspace.store.pruning.beginning(begun.tenant)
+    if first is not None and begun.size == 0:
+        begun.tree, begun.size, begun.hash = first.tree, first.size, "sha256:" + first.prev.hex()
 
 
 def _written(begun: _Begun, entries: Iterator[Entry], told: Callable[[int], None]) -> Path:
@@ -131,8 +140,7 @@ def _written(begun: _Begun, entries: Iterator[Entry], told: Callable[[int], None
                 to = stack.enter_context(_file(begun))
             to.write(record_line(entry))
             begun.size, begun.hash = begun.size + 1, entry.hash
-            if begun.daily:  # only files behind the first say what came before them
-                begun.tree.append(bytes.fromhex(entry.hash[7:]))
+            begun.tree.append(bytes.fromhex(entry.hash[7:]))
             if begun.size % _OFTEN == 0:
                 told(begun.size)
         if to is None:  # all records are there, and the checkpoint behind them is not

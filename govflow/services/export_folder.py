@@ -166,13 +166,28 @@ def belongs(workspace: Workspace, end: FolderEnd, sealed: Sealed) -> CompactRang
         return CompactRange()
     if end.note is not None and (told.size != end.size):
         raise _foreign(end, f"its checkpoint covers {told.size} records, and {end.size} are there")
-    here = next(workspace.store.entries(tenant, end.size - 1), None)
-    if here is None or here.seq != end.size - 1 or here.hash != end.hash:
+    if _hash_here(workspace, end) != end.hash:
         raise _foreign(end, f"its record {end.size - 1} is not that of this log: one of both went another way")
     tree = workspace.store.seals.tree(tenant, end.size)
     if end.note is not None and tree.root() != told.root:
         raise _foreign(end, f"its checkpoint of {end.size} records has another root than this log has there")
     return tree
+
+
+def _hash_here(workspace: Workspace, end: FolderEnd) -> str | None:
+    """The hash that the last record of the folder has in this log."""
+    tenant = workspace.settings.tenant
+    first = workspace.store.pruning.beginning(tenant)
+    if first is not None and end.size < first.size:
+        raise InputError(
+            f"Records {end.size} to {first.size - 1} of {tenant!r} were pruned before they were exported to"
+            f" {end.last.parent}, so nothing can follow there.",
+            mend="Export into another folder; this one stays whole as it is.",
+        )
+    if first is not None and end.size == first.size:
+        return "sha256:" + first.prev.hex()
+    here = next(workspace.store.entries(tenant, end.size - 1), None)
+    return None if here is None or here.seq != end.size - 1 else here.hash
 
 
 def _told(end: FolderEnd) -> Checkpoint:

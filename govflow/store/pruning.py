@@ -67,6 +67,20 @@ class Pruning:
         with self._db.reading() as connection:
             return begins_at(connection, tenant)
 
+    def beginning(self, tenant: str) -> Joined | None:
+        """What comes before the first record of a log of which some were pruned; None of any other.
+
+        Raises:
+            StoreError: the log does not say the same as its tables.
+        """
+        with self._db.snapshot() as connection:
+            if not begins_at(connection, tenant):
+                return None
+            gone = pruned(connection, tenant)
+            if gone is None:
+                raise _unsaid(tenant)
+            return gone.good
+
     def prunable(self, tenant: str, before: datetime) -> Prunable:
         """What may go of a log, of what was written before a moment."""
         self._writer.flush()
@@ -115,7 +129,7 @@ class Pruning:
         if first:
             before = pruned(connection, tenant)
             if before is None or before.until != first:
-                raise StoreError(f"What the log of {tenant!r} says of pruning is not what was pruned.", mend=_MEND)
+                raise _unsaid(tenant)
             good = before.good
         spans = (span_of(self._db, connection, part) for part in parts_of(tenant, first, end, ()))
         with closing(spans):
@@ -123,6 +137,13 @@ class Pruning:
         if good.size != end or good.tree.root() != tiled_root(connection, tenant, end):
             raise StoreError(f"Records {first} to {end - 1} of {tenant!r} are not as they were written.", mend=_MEND)
         return good
+
+
+def _unsaid(tenant: str) -> StoreError:
+    return StoreError(
+        f"What the log of {tenant!r} says of pruning is not what was pruned.",
+        mend="`govflow audit verify` says what is wrong.",
+    )
 
 
 def _prunable(connection: Connection, tenant: str, before: int) -> Prunable:
