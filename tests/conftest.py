@@ -17,7 +17,7 @@ from tests.prefect_server import prefect_server, prefect_settings  # noqa: F401 
 IN_CI = os.environ.get("GOVFLOW__CI") == "1"
 
 # CI says so where the machine forbids tracing, and says it loudly: no skip, since none is allowed there.
-collect_ignore = ["store/test_faults.py"] if os.environ.get("GOVFLOW__FAULTS_HERE") == "no" else []
+collect_ignore_glob = ["*/test_faults*.py"] if os.environ.get("GOVFLOW__FAULTS_HERE") == "no" else []
 
 # A shell that starts tests in the background ignores interrupts, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():

@@ -116,21 +116,21 @@ def kinds(calls: Counter[str]) -> set[str]:
     return {kind for kind, names in KINDS.items() if calls.keys() & set(names)}
 
 
-def faults(calls: Counter[str], answers: Sequence[str]) -> Iterator[Fault]:
-    """What to try: each answer at each call, or at some of them where there are many."""
+def faults(calls: Counter[str], answers: Sequence[str], most: int = 8) -> Iterator[Fault]:
+    """What to try: each answer at each call, or at about ``most`` of them where there are many."""
     for call, count in sorted(calls.items()):
-        for at, number in enumerate(_some(count)):
+        for at, number in enumerate(_some(count, most)):
             for answer in answers if ALL else [answers[at % len(answers)]]:
                 yield Fault(call, str(number), answer)
         if count > 1 and "SIGKILL" not in answers:
             yield Fault(call, "2+", answers[0])
 
 
-def _some(count: int) -> list[int]:
+def _some(count: int, most: int) -> list[int]:
     """Numbers of calls; how many there are differs a little each time, so the last of many are left out."""
-    most = count if count <= 8 else count * 3 // 4
-    step = max(most // 8, 1)
-    return [number for number in range(1, most + 1) if ALL or number < 4 or number % step == 0]
+    last = count if count <= 8 else count * 3 // 4
+    step = max(last // most, 1)
+    return [number for number in range(1, last + 1) if ALL or number == 1 or number % step == 0]
 
 
 def _probe() -> None:

@@ -348,12 +348,13 @@ def read_text(file: Path) -> str:
 
 
 def write_new(file: Path, text: str) -> None:
-    """Write a file that is not there yet. ``InputError`` if it is, or cannot be written."""
+    """Write a file that is not there yet, as a whole. ``InputError`` if it is there, or cannot be written."""
     from govflow.errors import InputError
+    from govflow.services.new_files import new_file
 
     try:
-        with file.open("x", encoding="utf-8") as to:
-            to.write(text)
+        with new_file(file) as to:
+            to.write(text.encode())
     except OSError as error:
         raise InputError(
             f"{file} cannot be written: {error.strerror}.", mend="Name a file that is not there."

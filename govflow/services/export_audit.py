@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
@@ -18,6 +18,7 @@ from govflow.audit.note import parse_note
 from govflow.audit.record import GENESIS, Draft, Entry
 from govflow.errors import InputError, RequestError, StoreError
 from govflow.services.export_folder import belongs, folder_end, give_names, part_of, to_itself
+from govflow.services.new_files import give_name, part_beside
 from govflow.services.workspace import Workspace
 from govflow.store.seals import Sealed
 
@@ -83,7 +84,8 @@ def export_log(workspace: Workspace, out: Path, now: datetime, told: Told = lamb
             return _export(workspace, begun, sealed, now, told)
     except BaseException as error:
         for file in begun.made:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):  # the error that made an end to it is the one to tell
+                file.unlink()
         if isinstance(error, OSError):
             raise InputError(
                 f"{error.filename or out} cannot be written: {error.strerror or error}.",
@@ -118,6 +120,9 @@ def _export(workspace: Workspace, begun: _Begun, sealed: Sealed, now: datetime, 
     left = workspace.store.head(tenant).size - begun.size
     if begun.daily:
         give_names(begun.made)
+    else:
+        give_name(begun.made[0], begun.out)
+        begun.made[0] = begun.out
     return Exported(tuple(begun.made), begun.size - first, left, before)
 
 
@@ -150,7 +155,7 @@ def _written(begun: _Begun, entries: Iterator[Entry], told: Callable[[int], None
 
 def _file(begun: _Begun) -> IO[bytes]:
     """A new file, with its first line."""
-    path = part_of(begun.out, begun.day or _UNNAMED) if begun.daily else begun.out
+    path = part_of(begun.out, begun.day or _UNNAMED) if begun.daily else part_beside(begun.out)
     to = path.open("xb")
     begun.made.append(path)
     to.write(Header(begun.tenant, begun.size, begun.hash, tuple(begun.tree.peaks())).line())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import IO, Any, Final, Literal
 
 import orjson
 
@@ -18,6 +18,7 @@ from govflow.audit.flat_record import csv_header, csv_lines, flat_record
 from govflow.audit.ocsf import ocsf_event
 from govflow.audit.record import Draft, Entry
 from govflow.errors import InputError, RequestError
+from govflow.services.new_files import new_file
 from govflow.services.parquet_file import parquet_file
 from govflow.services.workspace import Workspace
 from govflow.telemetry import redact
@@ -64,7 +65,7 @@ def export_records(
 ) -> Copied:
     """Write the chosen records in the order of the log, a batch at a time. The export is a record of the log itself.
 
-    Secrets are masked, as wherever records are shown. Where anything fails, the file is removed.
+    Secrets are masked, as wherever records are shown. Where anything fails, there is no file.
 
     Raises:
         RequestError: a time has no zone, or what writes the form is not installed.
@@ -80,23 +81,18 @@ def export_records(
     entries = store.audit_selection.records(
         tenant, store.head(tenant).size, run_id=chosen.run_id, since=chosen.since, until=chosen.until
     )
-    begun = False
     try:
-        with _opened(out, form, tenant) as sink:
-            begun = True
-            copied = _copy(entries, sink, told)
-        # Before the copy counts as handed out: no copy without a record of it.
-        payload = {"format": form, "records": copied.records, "files": 1, **chosen.to_dict()}
-        draft = Draft("log.exported", tenant, now, subject=workspace.requester().name, payload=payload)
-        store.append(draft, durable=True)
-    except BaseException as error:
-        if begun:
-            out.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{out} cannot be written: {error.strerror or error}.", mend="Name a file that is not there."
-            ) from None
-        raise
+        with new_file(out) as to:
+            with _sink(to, form, tenant) as sink:
+                copied = _copy(entries, sink, told)
+            # Before the copy counts as handed out: no copy without a record of it.
+            payload = {"format": form, "records": copied.records, "files": 1, **chosen.to_dict()}
+            draft = Draft("log.exported", tenant, now, subject=workspace.requester().name, payload=payload)
+            store.append(draft, durable=True)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror or error}.", mend="Name a file that is not there."
+        ) from None
     return copied
 
 
@@ -117,17 +113,16 @@ def _parsed(entry: Entry) -> Parsed:
         return entry.seq, entry.hash, {}
 
 
-def _opened(out: Path, form: Form, tenant: str) -> AbstractContextManager[_Sink]:
+def _sink(to: IO[bytes], form: Form, tenant: str) -> AbstractContextManager[_Sink]:
     if form == "parquet":
-        return parquet_file(out)
+        return parquet_file(to)
     if form == "csv":
-        return _file(out, csv_header(), lambda batch: csv_lines(flat_record(*one) for one in batch))
+        return _lines(to, csv_header(), lambda batch: csv_lines(flat_record(*one) for one in batch))
     event = ocsf_event if form == "ocsf" else cloudevent
-    return _file(out, b"", lambda batch: b"".join(orjson.dumps(event(tenant, *one)) + b"\n" for one in batch))
+    return _lines(to, b"", lambda batch: b"".join(orjson.dumps(event(tenant, *one)) + b"\n" for one in batch))
 
 
 @contextmanager
-def _file(out: Path, header: bytes, lines: Callable[[list[Parsed]], bytes]) -> Iterator[_Sink]:
-    with out.open("xb") as to:
-        to.write(header)
-        yield lambda batch: to.write(lines(batch))
+def _lines(to: IO[bytes], header: bytes, lines: Callable[[list[Parsed]], bytes]) -> Iterator[_Sink]:
+    to.write(header)
+    yield lambda batch: to.write(lines(batch))
