@@ -17,6 +17,7 @@ from govflow.store import log
 from govflow.store.engine import Database
 from govflow.store.location import open_database
 from govflow.store.pruned import Pruned, leads_to, pruned
+from govflow.store.stored_checkpoints import said_of, stored_checkpoints
 from govflow.store.verifying_since import joined_at
 
 
@@ -36,7 +37,7 @@ Checker = Callable[[Sequence[Part]], Generator[Span | None]]
 def verify_at_one_moment(
     db: Database, connection: Connection, tenant: str, held: Held | None, checker: Checker | None, told: Told
 ) -> Verdict:
-    """Check a log against the head beside it.
+    """Check a log against the head beside it, and against the checkpoints in the same database.
 
     Args:
         db: where.
@@ -60,7 +61,8 @@ def verify_at_one_moment(
         refused = _refused(connection, tenant, held, gone)
         if refused is not None:
             return refused
-    roots = roots_of([] if held is None else [held])
+    stored = stored_checkpoints(connection, tenant, 0 if gone is None else gone.until)
+    roots = roots_of([*([] if held is None else [held]), *stored.helds])
     good = Joined(tenant) if gone is None else gone.good
     start = good.size
     if not log.has_before(connection, tenant, start):
@@ -74,7 +76,7 @@ def verify_at_one_moment(
     else:
         start = 0  # what should not be there comes first
     with closing(log.walk(connection, tenant, start)) as entries:
-        verdict = verify(entries, head, held, good)
+        verdict = said_of(verify(entries, head, held, good, stored.helds), stored)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
         return verdict
     return replace(verdict, words=verdict.words + gone.words())
@@ -117,8 +119,9 @@ def verify_since(db: Database, connection: Connection, tenant: str, held: Held, 
         head = log.head(connection, tenant)
     except StoreError:
         return verify_at_one_moment(db, connection, tenant, held, None, told)
+    stored = stored_checkpoints(connection, tenant, held.size)
     with closing(log.walk(connection, tenant, held.size)) as entries:
-        verdict = verify(entries, head, held, good)
+        verdict = said_of(verify(entries, head, held, good, stored.helds), stored)
     more = f" Not read again were the first {held.size} records, which the checkpoint covers."
     return replace(verdict, words=verdict.words + more)
 

@@ -76,7 +76,7 @@ def test_the_lines_in_the_database_are_asked_for(verify: Verify, run: Run) -> No
 
 
 def test_what_was_cosigned_and_rewritten_is_tampered_not_unjudged(verify: Verify, log: Path) -> None:
-    cosign(W1, W2)
+    cosign(W1)  # too few, or enough where one is asked for
     with closing(sqlite3.connect(log)) as raw:
         for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             raw.execute(f"DROP TRIGGER {name}")
@@ -87,7 +87,7 @@ def test_what_was_cosigned_and_rewritten_is_tampered_not_unjudged(verify: Verify
         assert (code, said.startswith("tampered"), "Record 3 is missing" in said) == (1, True, True), said
 
 
-def test_a_line_of_tomorrow_or_by_another_hand_does_not_count(verify: Verify, log: Path) -> None:
+def test_a_line_of_tomorrow_or_by_another_hand_does_not_count(verify: Verify, log: Path, run: Run, repo: Path) -> None:
     cosign(W1, W2, at=datetime.now(UTC) + timedelta(days=1))
     assert "none of them has" in verify()[1]
     with closing(sqlite3.connect(log)) as raw:
@@ -99,6 +99,14 @@ def test_a_line_of_tomorrow_or_by_another_hand_does_not_count(verify: Verify, lo
     code, words = verify("--witnesses", "1")
     assert (code, words.startswith("cannot judge")) == (1, True)
     assert "does not fit the text" in words
+    # A line that the database forged does not spoil the good ones of a file that was kept.
+    with closing(open_workspace(load_settings())) as workspace:
+        sealed = workspace.store.seals.newest("default")
+    assert sealed is not None
+    note = parse_note(sealed.note.partition("\n— w")[0] + "\n")
+    good = W1.cosign(Checkpoint.parse(note.text), datetime.now(UTC))
+    (repo / "kept.txt").write_text(str(note.with_signatures(good)))
+    assert verify("--witnesses", "1", "--checkpoint", "kept.txt", "--key", run("audit", "keys").out)[0] == 0
 
 
 def test_a_checkpoint_that_was_kept_is_the_one_that_is_asked_about(verify: Verify, run: Run, repo: Path) -> None:
