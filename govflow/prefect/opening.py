@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -106,12 +107,24 @@ def close_flow(opened: Opened, failed: str | None) -> None:
         raise
     finally:
         RUNTIME.closed(active)
-        active.port.flush()
-        if opened.held:
-            opened.port.let_go(active.run.facts.run_id)
+        try:
+            active.port.flush()
+        except BaseException as error:
+            failed = failed or type(error).__name__
+            raise
+        finally:
+            _let_go(opened, failed)
+
+
+def _let_go(opened: Opened, failed: str | None) -> None:
+    """Give back what a run holds, each whatever becomes of the others: the database may be away."""
+    active = opened.active
+    with ExitStack() as last:  # from the last to the first
+        last.callback(active.port.run_ended, whole=opened.parent is None)
         if opened.parent and opened.parent_grant:
-            drive(after(opened.parent.run, opened.parent_grant, failed), opened.parent.port)
-        active.port.run_ended(whole=opened.parent is None)
+            last.callback(drive, after(opened.parent.run, opened.parent_grant, failed), opened.parent.port)
+        if opened.held:
+            last.callback(opened.port.let_go, active.run.facts.run_id)
 
 
 async def aclose_flow(opened: Opened, failed: str | None) -> None:
