@@ -61,9 +61,13 @@ def decided(assessment: StepAssessment) -> dict[str, Any]:
         "verdict": str(decision.verdict),
         "rule": decision.rule,
         "rules": list(decision.rules),
+        "reason": decision.reason,
         "policy_digest": decision.policy_digest,
         "request": replayable(assessment),
     }
+    for name in ("stride", "compliance", "exceptions"):
+        if named := getattr(decision, name):
+            said[name] = [str(one) for one in named]
     if assessment.withheld:
         said["withheld"] = list(assessment.withheld)
     return said

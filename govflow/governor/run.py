@@ -70,6 +70,7 @@ class RunFacts:
     elsewhere: Manifest | None = None  # given when other processes may run parts of this run: what they rebuild it from
     fit: Fit | None = None  # what the plan allows of edges; None: they are not looked at while the run goes on
     default_retries: int = 0  # of a task that declares none
+    origin: Mapping[str, str] = field(default_factory=dict)  # what the engine says of where the run comes from
     refused: dict[tuple[str, int | None], Refused] = field(default_factory=dict)
     """Answers that stand in this process: neither a retry of a task nor one of the flow asks the same people again."""
 
@@ -389,6 +390,7 @@ def _record_verdict(opening: Opening, assessment: Assessment) -> Steps[None]:
         "attempt": facts.attempt,
         "assurance": str(facts.requester.assurance),
         "parent_run_id": facts.parent_run_id,
+        **({"origin": dict(facts.origin)} if facts.origin else {}),
         "steps": {
             step_id: decided.get(step_id)
             or {"tier": int(step.tier), "verdict": str(step.verdict), "rule": step.decision.rule}

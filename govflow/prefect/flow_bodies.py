@@ -31,6 +31,7 @@ from govflow.prefect.origins import Origin
 from govflow.prefect.own_settings import refuse_own_settings
 from govflow.prefect.owners import owners_of
 from govflow.prefect.port import PrefectPort
+from govflow.prefect.run_origin import origin_of_run
 from govflow.prefect.runtime import CURRENT, RUNTIME, Active
 from govflow.prefect.waiting import choose
 from govflow.services.locked_plan import locked_plan
@@ -190,6 +191,7 @@ class FlowBody(FunctionLike):
             default_retries=get_current_settings().tasks.default_retries,
             refused=RUNTIME.refused(run_id),
             owners=owners_of(flow_run, workspace.settings),
+            origin=origin_of_run(flow_run),
         )
 
     def _other_than_planned(self, parent: Active) -> str | None:
