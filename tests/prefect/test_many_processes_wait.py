@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from prefect.client.schemas.objects import State
 from govflow.approval.models import ApprovalRequest
 from govflow.store import Store
 from tests.prefect.conftest import POLICY, Home
+from tests.prefect.one_log import steps_by_process
 from tests.prefect.people import Background, pending, token, until, vote
 
 SOURCE = """
@@ -87,7 +89,9 @@ def test_each_step_has_one_request_and_the_run_one_pause(
         _naming(client, run_id, requests)
     assert len(marker.read_text().splitlines()) == 2
     vote(store, requests[0], "bob")
-    assert len(set(run.join())) == 3, "three processes"
+    workers = run.join()
+    assert len(set(workers)) == 3, "three processes"
+    assert steps_by_process() == {os.getpid(): 2, **dict.fromkeys(workers, 2)}
     assert sorted(marker.read_text().split()) == ["a", "b", "c"]
 
     keys = {

@@ -33,6 +33,7 @@ from tests.prefect.test_what_an_approval_covers import (  # noqa: F401
     test_killed_between_exercise_and_outcome_is_uncertain,
     test_of_two_processes_that_hold_one_run_one_runs_the_step,
 )
+from tests.prefect.test_workers_write_one_log import test_the_workers_of_a_pool_write_one_log, told  # noqa: F401
 from tests.servers import a_database, url_of
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections import Counter
@@ -22,6 +23,7 @@ from govflow.prefect.runtime import RUNTIME
 from govflow.services.permits import fetch_permit, revoke_permits
 from govflow.services.signing_keys import signing_key, trusted_keys
 from tests.prefect.conftest import POLICY, Home
+from tests.prefect.one_log import steps_by_process
 from tests.prefect.one_text import same_everywhere
 from tests.prefect.sent import SENT, arrived
 
@@ -124,6 +126,9 @@ def test_a_process_pool_runs_as_bare_and_every_attempt_is_recorded_once(home: Ho
     assert steps(home, "step.refused") == {}
     closed = [body["payload"] for body in home.events() if body["event"] == "run.closed"]
     assert len(closed) == 2 and not any(payload["missing"] for payload in closed)
+    wrote = steps_by_process()
+    assert len(wrote) >= 2 and wrote.keys() - {os.getpid()}, "the workers have written their own"
+    assert wrote.total() == 2 * sum(intents.values())
 
 
 SENDING = """

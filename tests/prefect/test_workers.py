@@ -15,6 +15,7 @@ import cloudpickle
 import pytest
 
 from tests.prefect.conftest import POLICY, Home
+from tests.prefect.one_log import steps_by_process
 from tests.prefect.sent import SENT
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # Dask's are not ours
@@ -108,6 +109,9 @@ def test_dask_runs_as_bare_and_every_attempt_is_recorded_once(home: Home, dask_a
     assert intents == expected
     assert steps(home, "step.outcome") == expected
     assert steps(home, "step.refused") == {}
+    wrote = steps_by_process()
+    assert len(wrote) == 2 and wrote[os.getpid()] == 2, "the flow's own body here, all else in the worker"
+    assert wrote.total() == 2 * sum(expected.values())
     assert not (dask_folder / "no key here").exists()
 
 
