@@ -23,7 +23,8 @@ def doctor(*, format: Literal["text", "json"] = "text") -> int:
     from govflow.cli.output import progress, write, write_json
     from govflow.errors import GovflowError
     from govflow.services.describe.escape import plain, table
-    from govflow.services.doctor import Health, as_json, examine
+    from govflow.services.doctor import examine
+    from govflow.services.health import Health, as_json
     from govflow.settings import load_settings
 
     with progress("checking"):

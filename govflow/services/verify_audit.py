@@ -178,7 +178,7 @@ def line_of(entry: Entry) -> Line:
 @contextmanager
 def opened(settings: Settings, database: str | None) -> Iterator[Store]:
     """The store, closed afterwards. A database file that is not there, or is not one of ours, is not made into one."""
-    from govflow.services.doctor import sqlite_path
+    from govflow.services.check_disk import sqlite_path
     from govflow.store import Store
     from govflow.store.location import is_there
 

@@ -17,7 +17,7 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import time_ns
@@ -25,21 +25,19 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from govflow.audit.body import SALT_BYTES, commit, make_body
-from govflow.audit.copies import rule_in
 from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Template
 from govflow.errors import StoreError
-from govflow.ir.canonical import canonical
 from govflow.store import lifetime
 from govflow.store.awaited_commit import AwaitedCommit
 from govflow.store.engine import Database
+from govflow.store.foreign_spools import ForeignSpools
 from govflow.store.group_commit import GroupCommit
 from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
 from govflow.store.log import Pending, sequence
-from govflow.store.spool import Foreign, Spool, mark_of, others
-from govflow.store.spool_damage import reports
-from govflow.store.times import micros, moment
+from govflow.store.new_records import Sealed, new_record, sealed
+from govflow.store.spool import Spool
+from govflow.store.times import moment
 
 BACKLOG: Final = 8_192
 """Records that may wait for their place; whoever adds one more brings them to the log first."""
@@ -112,7 +110,7 @@ class Writer:
         self._stop = threading.Event()
         self._flusher: threading.Thread | None = None
         self._complained = False
-        self._seen: dict[Path, tuple[int, int, int]] = {}
+        self._foreign = ForeignSpools(self._db, lambda: self.transaction(durable=False))
 
     @property
     def closed(self) -> bool:
@@ -122,8 +120,7 @@ class Writer:
     def append(self, record: Draft, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
         if not durable and self._folder is not None:
-            commitments, values = _sealed(record) if record.values else ({}, ())
-            return self._spooled(record, commitments, values)
+            return self._spooled(record, sealed(record))
         if durable:
             self._db.refuse_inside()
             return self._together.append(record)
@@ -170,31 +167,18 @@ class Writer:
             if not self._awake:
                 self._rouse()
 
-    def _spooled(self, draft: Draft, commitments: Mapping[str, str], values: tuple[tuple[str, bytes, str], ...]) -> Ack:
+    def _spooled(self, draft: Draft, values: Sealed) -> Ack:
         """Number a record, spool it, and have it brought to the log some time later."""
         if len(self._pending) >= self._backlog:
             self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
-        tenant, at = draft.tenant, micros(draft.at)
+        tenant = draft.tenant
         with self._lock:
             stream = self._streams.get(tenant) or self._opened_stream(tenant)
             number, writer = stream.next, stream.writer
-            body = make_body(draft, writer=writer, writer_seq=number, commitments=commitments)
+            record = new_record(draft, values, writer, number)
             try:
-                self._opened().append(make_line(body, values))
-                self._pending.append(
-                    Pending(
-                        tenant,
-                        writer,
-                        number,
-                        draft.event,
-                        draft.subject,
-                        draft.run_id,
-                        at,
-                        rule_in(draft.payload),
-                        body,
-                        values,
-                    )
-                )
+                self._opened().append(make_line(record.body, record.values))
+                self._pending.append(record)
                 stream.next = number + 1
             except BaseException:
                 self._streams.pop(tenant, None)  # as in fill
@@ -268,7 +252,8 @@ class Writer:
         if not self._closed:
             self.flush_own()
             if self._folder is not None:
-                self._drain_others(self._folder)
+                own = self._spool.path if self._spool else None
+                self._foreign.drain(self._folder, own)
 
     def flush_own(self) -> None:
         """Bring what this process spooled to the log."""
@@ -313,22 +298,7 @@ class Writer:
             stream = self._commits.get(draft.tenant)
             if stream is None:
                 stream = self._commits[draft.tenant] = self._stream("d")
-            commitments, values = _sealed(draft)
-            body = make_body(draft, writer=stream.writer, writer_seq=stream.next, commitments=commitments)
-            records.append(
-                Pending(
-                    draft.tenant,
-                    stream.writer,
-                    stream.next,
-                    draft.event,
-                    draft.subject,
-                    draft.run_id,
-                    micros(draft.at),
-                    rule_in(draft.payload),
-                    body,
-                    values,
-                )
-            )
+            records.append(new_record(draft, sealed(draft), stream.writer, stream.next))
             stream.next += 1
         return records
 
@@ -351,48 +321,6 @@ class Writer:
             self._flusher.start()
         self._wake.set()
 
-    def _drain_others(self, folder: Path) -> None:
-        own = self._spool.path if self._spool else None
-        for path in others(folder, own):
-            try:
-                seen = mark_of(path)
-                if self._seen.get(path) != seen and self._drain(path):  # else nothing was added since it was drained
-                    self._seen[path] = seen
-            except FileNotFoundError:
-                continue  # someone else was quicker
-            except OSError as error:
-                raise StoreError(
-                    f"The spool {path} cannot be read: {error.strerror}.",
-                    mend="It holds acknowledged records; make it readable and writable for this user.",
-                ) from error
-
-    def _drain(self, path: Path) -> bool:
-        """Bring one other process's spool to the log, and take it away if that process is gone.
-
-        Returns:
-            Whether all its lines could be read. A living process may have been in the midst of one.
-        """
-        foreign: list[Foreign] = []
-        damaged = False
-        try:
-            with self.transaction(durable=False) as transaction:
-                foreign.append(Foreign(path))
-                contents = foreign[0].read()
-                sequence(self._db, contents.records)
-                damaged = foreign[0].dead and contents.bad > 0
-                if damaged:  # said with the lines that could be read: a kill cannot come between
-                    for report in reports(self._db, path.name, contents):
-                        transaction.record(report)
-            if foreign[0].dead:
-                foreign[0].remove(damaged=damaged)
-        finally:
-            for one in foreign:
-                one.close()
-        if damaged:
-            lost = contents.bad
-            _logger.error("%d lines of the spool %s cannot be read; it is kept as %s.damaged", lost, path, path.name)
-        return contents.bad == 0
-
     # -- fork ---------------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
@@ -411,18 +339,6 @@ class Writer:
             self._spool.abandon()
         self._db.after_fork()
         self._begin()
-
-
-def _sealed(draft: Draft) -> tuple[dict[str, str], tuple[tuple[str, bytes, str], ...]]:
-    """Commitments for the draft's values, and the values with their salts."""
-    commitments = {}
-    values = []
-    for name, value in draft.values.items():
-        text = canonical(value, f"{draft.event}.values.{name}").decode()
-        salt = os.urandom(SALT_BYTES)
-        commitments[name] = commit(value, salt)
-        values.append((name, salt, text))
-    return commitments, tuple(values)
 
 
 def _flush_on(reference: weakref.ref[Writer]) -> None:

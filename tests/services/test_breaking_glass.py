@@ -14,8 +14,9 @@ from govflow.audit.record import Draft, Severity
 from govflow.errors import AlreadyVoted, GovflowError, NotEligible, RequestClosed, RequestError, SelfApproval
 from govflow.ir.models import Tier
 from govflow.services.break_glass import break_glass, list_reviews, review
+from govflow.services.check_database import check_database
 from govflow.services.decide_approvals import decide
-from govflow.services.doctor import Health, check_database
+from govflow.services.health import Health
 from govflow.services.workspace import Workspace
 from govflow.store.requests import STANDING_RUN
 from tests.services.desks import HOUR, NOW, ask, desk, log

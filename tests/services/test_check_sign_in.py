@@ -9,7 +9,8 @@ import pytest
 
 from govflow.errors import SettingsError
 from govflow.services.check_sign_in import ways_in
-from govflow.services.doctor import Health, check_sign_in
+from govflow.services.doctor import check_sign_in
+from govflow.services.health import Health
 from govflow.settings import load_settings
 from tests.identity.tokens import EC_KEY, JWKS, jwk
 

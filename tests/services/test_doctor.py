@@ -13,19 +13,10 @@ import pytest
 
 from govflow.audit.record import Draft
 from govflow.bundles import to_public_text
-from govflow.services.doctor import (
-    SUPPORTED,
-    Finding,
-    Health,
-    check_database,
-    check_engine,
-    check_policy,
-    check_python,
-    check_signature,
-    check_spool,
-    filesystem,
-    sqlite_path,
-)
+from govflow.services.check_database import check_database
+from govflow.services.check_disk import check_spool, filesystem, sqlite_path
+from govflow.services.doctor import SUPPORTED, check_engine, check_policy, check_python, check_signature
+from govflow.services.health import Finding, Health
 from govflow.services.manage_people import add_principal
 from govflow.services.seal_log import seal
 from govflow.settings import Settings

@@ -16,7 +16,8 @@ from govflow.audit.record import Draft
 from govflow.audit.template import Template
 from govflow.errors import SettingsError
 from govflow.events.signature import is_signed
-from govflow.services.doctor import Health, check_sinks
+from govflow.services.doctor import check_sinks
+from govflow.services.health import Health
 from govflow.services.workspace import Workspace
 from govflow.settings import Settings, load_settings
 from govflow.sink_settings import SinkSettings

@@ -8,7 +8,8 @@ import pytest
 from govflow.errors import PolicyError
 from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.planner import plan_flow
-from govflow.services.doctor import Health, check_effects
+from govflow.services.doctor import check_effects
+from govflow.services.health import Health
 from govflow.services.plan_flows import read_flows
 from govflow.services.read_catalogue import read_catalogue
 from govflow.services.workspace import open_workspace
