@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from govflow.audit.record import Draft
 from govflow.policy.changes import changes, outline
+from govflow.services.note_settings import governing
 from govflow.services.workspace import Workspace
 from govflow.store import Store
 from govflow.store.policies import CHANGED, LOADED
@@ -40,6 +41,7 @@ def note_policy(workspace: Workspace, store: Store, draft: Draft) -> bool:
             "policy": workspace.document.policy.name,
             "changes": changes(None if last is None else last["outline"], now),
             "outline": now,
+            "settings": governing(workspace),
         }
         if workspace.reading is not None and workspace.reading.signed is not None:
             signed = workspace.reading.signed

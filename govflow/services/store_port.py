@@ -20,6 +20,7 @@ from govflow.ir.models import Plan, Tier
 from govflow.services.enough_approvers import need_enough
 from govflow.services.keep_sealed import open_runs
 from govflow.services.note_policy import change_lines, note_policy
+from govflow.services.note_settings import note_settings
 from govflow.services.run_records import earlier_steps
 from govflow.services.workspace import Workspace
 from govflow.store import Store
@@ -124,9 +125,10 @@ class StorePort:
             return False
 
     def note_policy(self, draft: Draft) -> None:
-        """Put a change of policy on record, once among all processes."""
+        """Put a change of policy or of the settings beside it on record, once among all processes."""
         try:
             note_policy(self.workspace, self.store, draft)
+            note_settings(self.workspace, self.store, draft)
         except StoreError as error:
             if not self._tolerant:
                 raise

@@ -1,8 +1,8 @@
-"""Which policy runs are decided by, as the log has it: the record of the last change says what holds since then."""
+"""Which policy and settings runs are governed by, as the log has it: the last change says what holds since then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from govflow.store.writer import Writer
 
 LOADED: Final = "policy.loaded"
 CHANGED: Final = "policy.changed"
+SETTINGS: Final = "settings.changed"
 # One look into the index for each event: the log may be long.
 _LAST: Final = "SELECT seq, body FROM audit_record WHERE tenant=? AND event=? ORDER BY seq DESC LIMIT 1"
 
@@ -53,15 +54,49 @@ class Policies:
             transaction.record(drafted(last))
         return True
 
+    def note_settings(
+        self,
+        tenant: str,
+        settings: Mapping[str, Any],
+        drafted: Callable[[Mapping[str, Any] | None], Draft],
+    ) -> bool:
+        """Put the settings that govern runs on record, likewise, if they are not those that are there already.
+
+        Args:
+            tenant: whose runs they govern.
+            settings: as JSON values.
+            drafted: makes the record, whose payload has ``settings``, from those of the last one.
+
+        Returns:
+            Whether there was a change.
+        """
+        with self._db.reading() as connection:
+            if _settings(connection, tenant) == settings:
+                return False
+        with self._writer.transaction() as transaction:
+            last = _settings(transaction.connection, tenant)
+            if last == settings:
+                return False
+            transaction.record(drafted(last))
+        return True
+
 
 def _is(payload: Mapping[str, Any] | None, digest: str) -> bool:
     return payload is not None and payload.get("digest") == digest
 
 
 def _last(connection: Connection, tenant: str) -> Mapping[str, Any] | None:
-    rows = [run(connection, _LAST, (tenant, event)).fetchone() for event in (LOADED, CHANGED)]
-    found = [row for row in rows if row is not None]
-    if not found:
-        return None
-    payload: Mapping[str, Any] = parse_body(bytes(max(found, key=lambda row: int(row[0]))[1]))["payload"]
-    return payload
+    return next(_newest_first(connection, tenant, LOADED, CHANGED), None)
+
+
+def _settings(connection: Connection, tenant: str) -> Mapping[str, Any] | None:
+    payloads = _newest_first(connection, tenant, LOADED, CHANGED, SETTINGS)
+    return next((payload["settings"] for payload in payloads if "settings" in payload), None)
+
+
+def _newest_first(connection: Connection, tenant: str, *events: str) -> Iterator[Mapping[str, Any]]:
+    """The payload of the last record with each of these events."""
+    rows = [run(connection, _LAST, (tenant, event)).fetchone() for event in events]
+    for row in sorted((row for row in rows if row is not None), key=lambda row: -int(row[0])):
+        payload: Mapping[str, Any] = parse_body(bytes(row[1]))["payload"]
+        yield payload
