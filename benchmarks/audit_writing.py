@@ -97,11 +97,12 @@ def _durable(store: Store, name: str, url: str, *, grown: bool) -> Result:
     floors, records = [], []
     with _floor(block, grown=grown) as floor:
         for turn in range(TURNS):
+            record = draft(turn)
             began = time.perf_counter()
             os.pwrite(floor, block, turn * len(block))
             os.fdatasync(floor)
             between = time.perf_counter()
-            store.append(draft(turn), durable=True)
+            store.append(record, durable=True)
             floors.append(between - began)
             records.append(time.perf_counter() - between)
     ratio, low, high = median_with_interval([ours / theirs for ours, theirs in zip(records, floors, strict=True)])
