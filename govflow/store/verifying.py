@@ -47,16 +47,17 @@ def verify_at_one_moment(
         checker: who checks the spans; None: this thread does.
         told: called after each span.
     """
+    gone = pruned(connection, tenant)
     try:
         head = log.head(connection, tenant)
     except StoreError as error:  # its row cannot be the end of any log
-        with closing(log.walk(connection, tenant)) as entries:
-            verdict = verify(entries, None, held)
+        begins = 0 if gone is None or log.has_before(connection, tenant, gone.until) else gone.until
+        with closing(log.walk(connection, tenant, begins)) as entries:
+            verdict = verify(entries, None, held, None if gone is None else gone.good)
         if verdict.outcome is Outcome.TAMPERED:
             return verdict
         last = max(verdict.records - 1, 0)
         return Verdict(Outcome.TAMPERED, str(error), verdict.records, "its head", seq=last, how=How.ALTERED)
-    gone = pruned(connection, tenant)
     if gone is not None and held is not None and held.size <= gone.until:
         refused = _refused(connection, tenant, held, gone)
         if refused is not None:

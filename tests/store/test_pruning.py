@@ -246,6 +246,14 @@ def test_what_stands_before_the_beginning_was_inserted(aged: Store, raw: Raw) ->
     assert first.seq == 0
 
 
+def test_a_head_that_cannot_be_read_is_named_and_not_what_went(aged: Store, raw: Raw) -> None:
+    aged.pruning.prune("acme", CUT, pruning())
+    raw.execute("UPDATE audit_head SET size = 7")
+    verdict = aged.verify("acme")
+    assert (verdict.outcome, verdict.how, verdict.seq) == (Outcome.TAMPERED, How.ALTERED, 605)
+    assert "head" in verdict.words
+
+
 def test_tampering_does_not_go_with_what_was_tampered_with(aged: Store, raw: Raw) -> None:
     raw.without_triggers("audit_record", "UPDATE audit_record SET subject = 'eve' WHERE seq = 7")
     with pytest.raises(StoreError, match="Records 0 to 511 of 'acme' are not as they were written"):
