@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.audit_records import TENANT, draft
 from benchmarks.databases import postgresql, sqlite
 from benchmarks.report import Result, median_with_interval
+from govflow.audit.record import Draft
 from govflow.audit.template import Template
 from govflow.audit.verify import Outcome
 from govflow.store import Store
@@ -181,14 +182,19 @@ def _one_of_the_crowd(url: str, begin: Any, told: Any) -> None:
     told.put((sum(counts), max(waits)))
 
 
+def _drafts() -> Iterator[Draft]:
+    """What the waiters are going to write, made before they are timed, in the order of time."""
+    return iter([draft(number) for number in range(WAITERS * OF_EACH)])
+
+
 def _coroutines(store: Store, name: str) -> Result:
     """Coroutines that each wait for their own durable record, again and again: what async tasks of tier 2 do."""
-    numbers, waits = count(), [0.0] * WAITERS
+    drafts, waits = _drafts(), [0.0] * WAITERS
 
     async def write(who: int) -> None:
         for _ in range(OF_EACH):
             began = time.perf_counter()
-            await store.aappend(draft(next(numbers)))
+            await store.aappend(next(drafts))
             waits[who] = max(waits[who], time.perf_counter() - began)
 
     async def all_of_them() -> None:
@@ -204,13 +210,13 @@ def _coroutines(store: Store, name: str) -> Result:
 
 def _together(store: Store, name: str) -> Result:
     """Threads that do the same: waking one costs more than writing its record."""
-    numbers, waits = count(), list[float]()
+    drafts, waits = _drafts(), list[float]()
 
     def write() -> None:
         longest = 0.0
         for _ in range(OF_EACH):
             began = time.perf_counter()
-            store.append(draft(next(numbers)), durable=True)
+            store.append(next(drafts), durable=True)
             longest = max(longest, time.perf_counter() - began)
         waits.append(longest)
 

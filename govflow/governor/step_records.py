@@ -50,7 +50,10 @@ def template_of(run: GovernedRun, grant: Grant, event: str) -> Template | None:
     template = permit.templates.get(key)
     if template is None:
         made = intent_draft(run, grant, _FILLED_IN) if event == INTENT else outcome_draft(run, grant, _FILLED_IN, None)
-        template = permit.templates[key] = Template(made)
+        try:
+            template = permit.templates[key] = Template(made)
+        except ValueError:  # a name of the user's is spelled as a hole is: its records are made one by one
+            return None
     return template
 
 

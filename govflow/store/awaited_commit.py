@@ -11,7 +11,6 @@ import asyncio
 import threading
 from collections import deque
 from contextlib import suppress
-from weakref import WeakKeyDictionary
 
 from govflow.audit.record import Ack, Draft
 from govflow.store.group_commit import PATIENCE, GroupCommit, Waiting
@@ -23,7 +22,9 @@ class _Awaited(Waiting):
     __slots__ = ("_bridge", "_scribe", "future")
 
     def __init__(self, draft: Draft, bridge: _Bridge, scribe: AwaitedCommit) -> None:
-        super().__init__(draft)
+        self.draft = draft  # all but the lock, which is for threads
+        self.ack = self.error = None
+        self.tried = False
         self._bridge = bridge
         self._scribe = scribe
         self.future: asyncio.Future[Ack] = bridge.loop.create_future()
@@ -72,7 +73,7 @@ class AwaitedCommit:
     def __init__(self, together: GroupCommit) -> None:
         """Write what is waited for in ``together``."""
         self._together = together
-        self._bridges: WeakKeyDictionary[asyncio.AbstractEventLoop, _Bridge] = WeakKeyDictionary()
+        self._bridge: _Bridge | None = None  # to the loop that was the last to ask: there is one, mostly
         self._open: set[_Awaited] = set()
         self._lock = threading.Lock()
         self._some = threading.Event()
@@ -86,10 +87,9 @@ class AwaitedCommit:
             Exception: whatever :func:`govflow.audit.body.make_body` finds wrong with this draft.
         """
         loop = asyncio.get_running_loop()
-        with self._lock:
-            bridge = self._bridges.get(loop)
-            if bridge is None:
-                bridge = self._bridges[loop] = _Bridge(loop)
+        bridge = self._bridge
+        if bridge is None or bridge.loop is not loop:
+            bridge = self._bridge = _Bridge(loop)
         mine = _Awaited(draft, bridge, self)
         self._open.add(mine)
         self._together.queue(mine)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from govflow.audit.record import Ack, Draft, Entry, Head
 from govflow.audit.spans import Held, Told
@@ -138,9 +138,9 @@ class Store:
         """
         return self._writer.append(record, durable=durable)
 
-    async def aappend(self, record: Draft) -> Ack:
+    def aappend(self, record: Draft) -> Coroutine[Any, Any, Ack]:
         """Accept a record durably, as :meth:`append`, without a thread for each coroutine that waits."""
-        return await self._writer.aappend(record)
+        return self._writer.aappend(record)
 
     @property
     def fill(self) -> Callable[[Template, int, str], None]:

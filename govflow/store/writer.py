@@ -17,11 +17,11 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import time_ns
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -128,10 +128,10 @@ class Writer:
             transaction.record(record)
         return transaction.acks[0]
 
-    async def aappend(self, record: Draft) -> Ack:
+    def aappend(self, record: Draft) -> Coroutine[Any, Any, Ack]:
         """Accept a record durably; as :meth:`append`, and the event loop goes on meanwhile."""
         self._db.refuse_inside()
-        return await self._awaited.append(record)
+        return self._awaited.append(record)
 
     def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
         """Accept the record of a template as of now, not durably; errors as of :meth:`append`.

@@ -62,6 +62,7 @@ def test_records_are_found_by_what_they_are_about(
     assert places(run, *words) == expected
 
 
+@pytest.mark.covers("S2-096")
 def test_an_answer_that_has_more_says_how_to_go_on(run: Run, log: Path) -> None:
     result = run("audit", "query", "--limit", "2", "--rule", "low")
     first, second, more = result.out.splitlines()

@@ -126,6 +126,7 @@ def test_a_sink_gets_the_events_that_it_asked_for() -> None:
     assert (len(passed.envelopes), len(dags.envelopes), len(none.envelopes)) == (1, 0, 0)
 
 
+@pytest.mark.covers("S1-35")
 def test_high_water_is_told_once_and_what_overflows_is_counted() -> None:
     stuck, told = Stuck(), list[SinkStats]()
     fan_out = FanOut([Route(stuck, high_water=0.5, on_high_water=told.append)], capacity=4)
@@ -167,6 +168,7 @@ def test_a_forked_child_does_not_wait_for_its_parents_sinks() -> None:
     stuck.go.set()
 
 
+@pytest.mark.covers("S1-33")
 def test_any_function_is_a_sink() -> None:
     got: list[Envelope] = []
     fan_out = FanOut([CallableSink(got.append)])

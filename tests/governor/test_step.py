@@ -9,6 +9,7 @@ import pytest
 from govflow.errors import ApprovalDenied, CanonicalError, Denied, Refused, Unbound, Unplanned
 from govflow.governor.call import Call
 from govflow.governor.port import drive
+from govflow.governor.run import open_run
 from govflow.governor.step import after
 from govflow.governor.step_records import intent_draft, outcome_draft, write_intent, write_outcome
 from govflow.governor.warm import settled, warm
@@ -35,6 +36,19 @@ def _without_noise(stage: Stage) -> list[dict[str, Any]]:
     """The log, without what differs between any two processes."""
     noise = {"at", "writer", "writer_seq"}
     return [{name: value for name, value in body.items() if name not in noise} for body in stage.log()]
+
+
+def test_a_name_that_is_spelled_as_what_a_template_fills_in_is_on_record_as_any_other(stage: Stage) -> None:
+    name = "hole-6f1c4a52-task-run"
+    run = drive(open_run(stage.facts(plan(LOAD), flow=name)), stage.port)
+    stage.call(run, LOAD.step_id)
+    found = warm(run, Call(frozenset({LOAD.step_id}), "callee", "task-run-1"))
+    assert found is not None
+    write_intent(run, found, stage.port)
+    write_outcome(run, found, stage.port, None)
+    last = stage.log()[-2:]
+    assert [(body["event"], body["flow"]) for body in last] == [("step.intent", name), ("step.outcome", name)]
+    assert {body["payload"]["task_run_id"] for body in last} == {"task-run-1"}
 
 
 @pytest.mark.parametrize("fan_out", [None, 3])

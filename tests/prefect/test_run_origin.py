@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
 from opentelemetry import trace
 from prefect.client.schemas.objects import FlowRun
 
@@ -37,6 +38,7 @@ def told() -> int:
     return load()
 
 
+@pytest.mark.covers("S2-091")
 def test_a_traced_run_says_so_and_each_decision_says_what_the_rule_protects_from(home: Home) -> None:
     home.configure(mode="enforce", policy=POLICY)
     with trace.use_span(SPAN):

@@ -83,6 +83,7 @@ def test_a_place_that_no_page_named_has_nothing_behind_it_where_times_are_asked_
     assert [entry.seq for entry in late.entries] == [2, 0], "the place is later than all that is wanted"
 
 
+@pytest.mark.covers("S2-096")
 def test_sqlite_finds_by_an_index_where_there_is_one(sqlite_url: str) -> None:
     for column in ("run_id", "subject", "event", "rule"):
         statement = f"SELECT body FROM audit_record WHERE tenant='a' AND {column}='x' ORDER BY seq DESC LIMIT 9"
