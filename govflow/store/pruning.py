@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from govflow.audit.record import Draft
 from govflow.audit.spans import Joined, join
@@ -21,8 +21,8 @@ from govflow.audit.tiles import WIDTH, prunable_tiles
 from govflow.errors import StoreError
 from govflow.store.engine import Database
 from govflow.store.legal_holds import in_force
-from govflow.store.log import begins_at
-from govflow.store.pruned import EVENT, pruned, state, tiled_root
+from govflow.store.log import begins_at, head
+from govflow.store.pruned import EVENT, next_numbers, pruned, state, tiled_root
 from govflow.store.seals import newest_size
 from govflow.store.statements import run
 from govflow.store.tables import AUDIT_PRUNED as PRUNED
@@ -32,8 +32,8 @@ from govflow.store.times import micros
 from govflow.store.verifying import parts_of, span_of
 from govflow.store.writer import Writer
 
-AT_ONCE: Final = 1 << 15
-"""Records that go in one transaction: others write in between."""
+AT_ONCE: Final = 1 << 13
+"""Records that go in one transaction, which takes about half a second: others write in between."""
 
 _MEND: Final = "Nothing more was pruned. `govflow audit verify` says what is wrong."
 
@@ -106,22 +106,29 @@ class Pruning:
         """
         if draft.event != EVENT:
             raise ValueError("pruning is recorded as log.pruned")
+        seen = self._size(tenant)
         planned = self.prunable(tenant, before)
         until = planned.first
         while until < planned.until:
             with self._writer.transaction() as transaction:
                 connection = transaction.connection
-                now = _prunable(connection, tenant, micros(before))  # a hold may have come meanwhile
-                end = min(now.until, planned.until, now.first + AT_ONCE)
-                if end <= now.first:
-                    return replace(planned, until=until, kept_by=now.kept_by)
-                good = self._checked(connection, tenant, now.first, end)
-                payload = {**draft.payload, "first": now.first, "records": end - now.first, **state(good)}
+                first = begins_at(connection, tenant)  # somebody else may prune as well
+                limit, kept_by = min([(planned.until, planned.kept_by), *_since(connection, tenant, seen)])
+                end = min(_whole(limit), first + AT_ONCE)
+                if end <= first:
+                    return replace(planned, until=max(first, planned.first), kept_by=kept_by)
+                good = self._checked(connection, tenant, first, end)
+                payload = {**draft.payload, "first": first, "records": end - first, **state(good)}
                 _remove(connection, good)
                 transaction.record(replace(draft, payload=payload))
                 until = end
             told(until - planned.first, planned.records)
         return planned
+
+    def _size(self, tenant: str) -> int:
+        self._writer.flush()
+        with self._db.reading() as connection:
+            return head(connection, tenant).size
 
     def _checked(self, connection: Connection, tenant: str, first: int, end: int) -> Joined:
         """What a walk behind these records begins with. Tampering must not go with what was tampered with."""
@@ -148,33 +155,48 @@ def _unsaid(tenant: str) -> StoreError:
 
 def _prunable(connection: Connection, tenant: str, before: int) -> Prunable:
     first = begins_at(connection, tenant)
-    of_log = RECORD.c.tenant == tenant
-
-    def earliest(*where: object) -> int | None:
-        found = connection.execute(select(func.min(RECORD.c.seq)).where(of_log, *where)).scalar()  # type: ignore[arg-type]  # columns compared
-        return None if found is None else int(found)
-
-    sealed = newest_size(connection, tenant)
-    limits: list[tuple[int, str]] = [(sealed, "no checkpoint covers it")]
-    young = earliest(RECORD.c.at >= before)
+    limits = [(newest_size(connection, tenant), "no checkpoint covers it")]
+    young = _earliest(connection, tenant, RECORD.c.at >= before)
     if young is not None:
         limits.append((young, "it is not old enough"))
-        going_on = run(
-            connection,
-            "SELECT min(seq) FROM audit_record WHERE tenant=? AND seq<? AND run_id IN"
-            " (SELECT run_id FROM audit_record WHERE tenant=? AND seq>=? AND run_id IS NOT NULL)",
-            (tenant, young, tenant, young),
-        ).scalar()
-        if going_on is not None:
-            limits.append((int(going_on), "its run went on after that"))
+        limits += _since(connection, tenant, young)
+    else:
+        limits += _holds(connection, tenant)
+    limit, kept_by = min(limits)
+    return Prunable(first, max(first, _whole(limit)), kept_by)
+
+
+def _whole(limit: int) -> int:
+    """The first record that is kept, where that in the place ``limit`` has to be."""
+    return prunable_tiles(limit) * WIDTH
+
+
+def _since(connection: Connection, tenant: str, place: int) -> list[tuple[int, str]]:
+    """The first records of runs that went on at that place or after it, and of what is held."""
+    gone_on = (
+        "SELECT min(r.seq) FROM (SELECT DISTINCT run_id FROM audit_record"
+        " WHERE tenant=? AND seq>=? AND run_id IS NOT NULL) n"
+        " JOIN audit_record r ON r.run_id = n.run_id AND r.tenant=?"
+    )
+    found = run(connection, gone_on, (tenant, place, tenant)).scalar()
+    runs = [] if found is None else [(int(found), "its run went on after that")]
+    return runs + _holds(connection, tenant)
+
+
+def _holds(connection: Connection, tenant: str) -> list[tuple[int, str]]:
+    limits = []
     for hold in in_force(connection, tenant):
         where = [RECORD.c[name] == value for name in ("run_id", "subject") if (value := getattr(hold, name))]
-        held = earliest(*where)
-        places = [place for place in (held, hold.seq) if place is not None]
+        places = [place for place in (_earliest(connection, tenant, *where), hold.seq) if place is not None]
         if places:
-            limits.append((min(places), f"the legal hold {hold.hold_id} of {hold.placed_by} is on it: {hold.reason}"))
-    limit, kept_by = min(limits)
-    return Prunable(first, max(first, prunable_tiles(limit) * WIDTH), kept_by)
+            why = f"the legal hold {hold.hold_id} of {hold.placed_by} is on it: {hold.reason}"
+            limits.append((min(places), why))
+    return limits
+
+
+def _earliest(connection: Connection, tenant: str, *where: ColumnElement[bool]) -> int | None:
+    found = connection.execute(select(func.min(RECORD.c.seq)).where(RECORD.c.tenant == tenant, *where)).scalar()
+    return None if found is None else int(found)
 
 
 def _remove(connection: Connection, good: Joined) -> None:
@@ -183,13 +205,19 @@ def _remove(connection: Connection, good: Joined) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
     row = {"tenant": tenant, "until": until, "last": good.prev, "before": good.before, "peaks": good.tree.to_bytes()}
     connection.execute(insert(PRUNED).values(**row))
-    connection.execute(delete(WRITER).where(WRITER.c.tenant == tenant))
-    rows = [{"writer": writer, "tenant": tenant, "next": number} for writer, number in good.writers.items()]
+    known = next_numbers(connection, tenant)
+    rows = [
+        {"writer": writer, "tenant": tenant, "next": number}
+        for writer, number in good.writers.items()
+        if known.get(writer) != number
+    ]
+    for written in rows:
+        connection.execute(delete(WRITER).where(WRITER.c.writer == written["writer"]))
     connection.execute(insert(WRITER), rows)
     run(
         connection,
-        "DELETE FROM audit_value WHERE EXISTS (SELECT 1 FROM audit_record r WHERE r.tenant=? AND r.seq<?"
-        " AND r.writer=audit_value.writer AND r.writer_seq=audit_value.writer_seq)",
+        "DELETE FROM audit_value WHERE (writer, writer_seq) IN"
+        " (SELECT writer, writer_seq FROM audit_record WHERE tenant=? AND seq<?)",
         (tenant, until),
     )
     connection.execute(delete(RECORD).where(RECORD.c.tenant == tenant, RECORD.c.seq < until))

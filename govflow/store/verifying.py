@@ -77,9 +77,11 @@ def verify_at_one_moment(
     else:
         start = 0  # what should not be there comes first
     with closing(log.walk(connection, tenant, start)) as entries:
-        verdict = said_of(verify(entries, head, held, good, stored.helds), stored)
+        verdict = verify(entries, head, held, good, stored.helds)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
-        return verdict
+        return said_of(verdict, stored)
+    words = f"Records {gone.until} to {verdict.records - 1} verified against {verdict.against}."
+    verdict = said_of(replace(verdict, words=words, records=verdict.records - gone.until), stored)
     return replace(verdict, words=verdict.words + gone.words())
 
 

@@ -61,7 +61,9 @@ def test_whole_tiles_go_and_the_rest_verifies(aged: Store, raw: Raw) -> None:
     assert head.hash == said.prev, "nothing else has changed"
     verdict = aged.verify("acme")
     assert verdict.outcome is Outcome.VERIFIED
+    assert verdict.words.startswith("Records 512 to 605 verified against the head of 'acme' with 606 records.")
     assert "Records 0 to 511 are not there: olga pruned them on 2026-03-01, as record 605 says." in verdict.words
+    assert verdict.records == 94
     assert aged.verify("acme", held).outcome is Outcome.VERIFIED
     assert aged.verify_since("acme", held).outcome is Outcome.VERIFIED
 
