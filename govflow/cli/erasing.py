@@ -32,7 +32,7 @@ def erase(
 
     Examples, one a line:
 
-    - `govflow audit erase --run 6ac954a9 --reason "request 4711 under Art. 17" --as olga --dry-run`
+    - `govflow audit erase --run 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11 --reason "request 4711" --as olga --dry-run`
     - `govflow audit erase --again erasures.jsonl --reason "restored the backup of Monday" --as olga`
 
     Args:
@@ -56,6 +56,7 @@ def erase(
             found = service.brought_back(workspace, _lines(again))
         else:
             found = service.erasable(workspace, seq=record, run_id=run, subject=subject)
+            service.expect_known(workspace, seq=record, run_id=run, subject=subject)
         by = workspace.principal(as_)
         count = sum(len(one.names) for one in found)
         if not dry_run:
@@ -84,25 +85,28 @@ def erasures() -> int:
     return 0
 
 
-def hold(*, as_: As, reason: str, run: str | None = None, subject: str | None = None) -> int:
-    """Place a legal hold: values of those records are not erased until it is released. With neither: of no record.
+def hold(*, as_: As, reason: str, run: str | None = None, subject: str | None = None, ahead: bool = False) -> int:
+    """Place a legal hold: those records and their values stay until it is released. With neither: all of the log.
 
-    Example:  govflow audit hold --run 6ac954a9 --reason "case 12/26" --as olga
+    Example:  govflow audit hold --run 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11 --reason "case 12/26" --as olga
 
     Args:
         as_: your name.
         reason: why; it stays in the log.
         run: for the records of this run alone.
         subject: for the records of what this principal did alone.
+        ahead: also where the log has no record of that run or principal yet.
     """
     import secrets
     from datetime import UTC, datetime
 
     from govflow.cli.output import write
-    from govflow.services.erase_values import place_hold
+    from govflow.services.erase_values import expect_known, place_hold
 
     with session.workspace() as workspace:
         by = workspace.principal(as_)
+        if not ahead:
+            expect_known(workspace, run_id=run, subject=subject)
         new_id = f"h-{secrets.token_hex(4)}"
         placed = place_hold(workspace, by, reason, datetime.now(UTC), new_id, run_id=run, subject=subject)
     write(_shown(placed))

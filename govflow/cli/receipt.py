@@ -25,8 +25,8 @@ def make(run: str, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"]
 
     Examples, one a line:
 
-    - `govflow receipt make 0199c1f2`
-    - `govflow receipt make 0199c1f2 -o run.receipt.json`
+    - `govflow receipt make 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11`
+    - `govflow receipt make 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11 -o run.receipt.json`
 
     Args:
         run: id of the flow run.

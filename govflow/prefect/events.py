@@ -11,7 +11,7 @@ from prefect.events import emit_event
 from govflow.approval.models import ApprovalRequest
 from govflow.audit.record import Ack, Draft
 from govflow.audit.vocabulary import severity_of
-from govflow.telemetry import get_logger
+from govflow.telemetry import get_logger, redact
 
 _log = get_logger(__name__)
 
@@ -63,7 +63,7 @@ def _payload(draft: Draft, ack: Ack | None) -> dict[str, Any]:
         "source": "govflow",
         "target": draft.run_id,
         "step_id": draft.step_id,
-        "payload": dict(draft.payload),
+        "payload": redact(dict(draft.payload)),  # it leaves the log: masked as wherever else a record is shown
         "meta": {
             "tenant_id": draft.tenant,
             "correlation_id": draft.correlation or draft.run_id,

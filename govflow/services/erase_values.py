@@ -38,6 +38,25 @@ def erasable(
     return workspace.store.values.of(workspace.settings.tenant, seq=seq, run_id=run_id, subject=subject)
 
 
+def expect_known(
+    workspace: Workspace, *, seq: int | None = None, run_id: str | None = None, subject: str | None = None
+) -> None:
+    """Refuse what no record of this tenant is about: a name that was mistyped or cut would hold and erase nothing.
+
+    Raises:
+        RequestError: there is no such record, run or subject.
+    """
+    tenant, values = workspace.settings.tenant, workspace.store.values
+    for named, told in ((seq, {"seq": seq}), (run_id, {"run_id": run_id}), (subject, {"subject": subject})):
+        if named is None or values.knows(tenant, **told):
+            continue
+        what = {"seq": "in the place", "run_id": "of the run", "subject": "of what was done by"}[next(iter(told))]
+        mend = "Give it as the log has it: govflow audit tail --format json"
+        if run_id is not None and (like := values.runs_like(tenant, run_id)):
+            mend = f"Give the whole id. These begin so: {', '.join(like)}"
+        raise RequestError(f"The log of {tenant!r} has no record {what} {named!r}.", mend=mend)
+
+
 def erase(
     workspace: Workspace, found: Sequence[Erasable], by: Principal, reason: str, now: datetime, *, again: bool = False
 ) -> int:

@@ -110,6 +110,23 @@ class Values:
             found[row.seq] = Erasable(row.seq, row.writer, row.writer_seq, row.subject, row.run_id, names)
         return list(found.values())
 
+    def knows(
+        self, tenant: str, *, seq: int | None = None, run_id: str | None = None, subject: str | None = None
+    ) -> bool:
+        """Whether a tenant's log has a record in that place, of that run, or of which that principal is the subject."""
+        self._writer.flush()
+        demanded = {RECORD.c.seq: seq, RECORD.c.run_id: run_id, RECORD.c.subject: subject}
+        where = [column == one for column, one in demanded.items() if one is not None]
+        with self._db.reading() as connection:
+            found = connection.execute(select(RECORD.c.seq).where(RECORD.c.tenant == tenant, *where).limit(1)).first()
+        return found is not None
+
+    def runs_like(self, tenant: str, beginning: str, limit: int = 3) -> list[str]:
+        """Ids of runs in a tenant's log that begin so."""
+        like = (RECORD.c.tenant == tenant, RECORD.c.run_id >= beginning, RECORD.c.run_id < beginning + "\U0010ffff")
+        with self._db.reading() as connection:
+            return list(connection.execute(select(RECORD.c.run_id).where(*like).distinct().limit(limit)).scalars())
+
     def erase(self, found: Sequence[Erasable], draft: Draft, admit: Callable[[Connection], None] = _anything) -> int:
         """Erase the values of records, and record that in the same transaction; how many values there were.
 

@@ -66,3 +66,16 @@ def test_a_hold_forbids_it_until_it_is_released(run: Run) -> None:
     assert run("audit", "release", hold_id, "--reason", "closed", "--as", "rita").code == 0
     assert run("audit", "holds").out == "no legal hold is in force\n"
     assert run("audit", "erase", "--record", "0", *OLGA).out == "1 value(s) of 1 record(s) erased.\n"
+
+
+def test_what_the_log_does_not_know_is_refused_not_passed_over(run: Run) -> None:
+    hold = ("--reason", "case 12", "--as", "rita")
+    for words in (("--run", "run-"), ("--run", "run-9"), ("--subject", "alise")):
+        held = run("audit", "hold", *words, *hold)
+        assert (held.code, held.out) == (2, ""), held
+        erased = run("audit", "erase", *words, *OLGA)
+        assert (erased.code, "has no record of" in erased.err) == (2, True)
+    assert "These begin so: run-1, run-2" in run("audit", "hold", "--run", "run-", *hold).err
+    assert run("audit", "erase", "--record", "99", *OLGA).code == 2
+    assert run("audit", "holds").out == "no legal hold is in force\n"
+    assert "run run-9: case 12" in run("audit", "hold", "--run", "run-9", "--ahead", *hold).out
