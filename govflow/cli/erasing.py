@@ -48,10 +48,15 @@ def erase(
     from datetime import UTC, datetime
 
     from govflow.cli.output import progress, write, write_json
+    from govflow.errors import RequestError
     from govflow.services import erase_values as service
     from govflow.services.describe.escape import plain
 
     with session.workspace() as workspace, progress("looking for values"):
+        if again is not None and (record, run, subject) != (None, None, None):
+            raise RequestError(
+                "--again takes its records from the file.", mend="Leave --record, --run and --subject out."
+            )
         if again is not None:
             found = service.brought_back(workspace, _lines(again))
         else:
@@ -59,7 +64,9 @@ def erase(
             service.expect_known(workspace, seq=record, run_id=run, subject=subject)
         by = workspace.principal(as_)
         count = sum(len(one.names) for one in found)
-        if not dry_run:
+        if dry_run:
+            service.expect_erasable(workspace, found, reason)
+        else:
             count = service.erase(workspace, found, by, reason, datetime.now(UTC), again=again is not None)
     if format == "json":
         records = [{"seq": one.seq, "names": list(one.names)} for one in found]

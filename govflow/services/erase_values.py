@@ -77,11 +77,12 @@ def erase(
     reason = _reason(reason)
     tenant = workspace.settings.tenant
 
+    count = 0
+
     def admit(connection: Connection) -> None:
-        _refuse_held(found, in_force(connection, tenant))
+        _refuse_held(found, in_force(connection, tenant), gone=count)
 
     _refuse_held(found, workspace.store.legal_holds.in_force(tenant))
-    count = 0
     for start in range(0, len(found), AT_ONCE):
         part = found[start : start + AT_ONCE]
         payload: dict[str, JsonValue] = {"records": [_named(one) for one in part], "reason": reason}
@@ -162,12 +163,24 @@ def _reason(given: str) -> str:
     return reason
 
 
-def _refuse_held(found: Sequence[Erasable], holds: Sequence[Hold]) -> None:
+def expect_erasable(workspace: Workspace, found: Sequence[Erasable], reason: str) -> None:
+    """Refuse what :func:`erase` would refuse now, and erase nothing.
+
+    Raises:
+        LegalHold: a hold is on one of them.
+        RequestError: there is no reason.
+    """
+    _reason(reason)
+    _refuse_held(found, workspace.store.legal_holds.in_force(workspace.settings.tenant))
+
+
+def _refuse_held(found: Sequence[Erasable], holds: Sequence[Hold], gone: int = 0) -> None:
+    before = f"{gone} value(s) were erased before the hold came." if gone else "Nothing was erased."
     for hold in holds:
         if held := next((one for one in found if hold.covers(one)), None):
             raise LegalHold(
                 f"Record {held.seq} is under the legal hold {hold.hold_id} of {hold.placed_by}: {hold.reason}",
-                mend="Nothing was erased. Erase what it does not cover, or ask them to release it.",
+                mend=f"{before} Erase what it does not cover, or ask them to release it.",
                 details={"hold_id": hold.hold_id, "seq": held.seq},
             )
 

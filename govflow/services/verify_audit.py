@@ -16,6 +16,7 @@ from govflow.audit.record import Entry
 from govflow.audit.spans import Held, Told
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.audit.verify import Outcome, Verdict
+from govflow.audit.vocabulary import EVENTS
 from govflow.errors import InputError, RequestError
 from govflow.services.signing_keys import public_key
 from govflow.services.verify_in_processes import in_processes
@@ -157,11 +158,14 @@ def read_tail(
     """The last ``count`` records of one tenant, oldest first.
 
     Raises:
-        InputError: there is no such database, or ``count`` is not positive.
+        InputError: there is no such database.
+        RequestError: ``count`` is not positive, or there is no such event.
         StoreError: it cannot be opened.
     """
     if count < 1:
         raise RequestError(f"-n {count}: at least one record is read.", mend="Give a positive number.")
+    if event is not None and event not in EVENTS:
+        raise RequestError(f"There is no audit event {event!r}.", mend="docs/audit.md lists the events.")
     with opened(settings, database) as store:
         entries = store.tail(tenant or settings.tenant, count, run_id=run_id, event=event)
         return [line_of(entry) for entry in entries]

@@ -73,6 +73,8 @@ def test_the_tail_is_read_oldest_first(run: Run, log: Path) -> None:
     only = run("audit", "tail", "--run", "run-2", "--format", "json").json["records"]
     assert [record["seq"] for record in only] == [2]
     assert run("audit", "tail", "--event", "run.closed").out == "no records\n"
+    mistyped = run("audit", "tail", "--event", "run.close")
+    assert (mistyped.code, "There is no audit event 'run.close'" in mistyped.err) == (2, True)
     assert len(run("audit", "tail", "-n", "3").out.splitlines()) == 3
 
 

@@ -60,6 +60,7 @@ def test_a_hold_forbids_it_until_it_is_released(run: Run) -> None:
     hold_id = placed.out.split()[0]
     assert "rita  run run-1: case 12" in placed.out
     assert run("audit", "holds").out == placed.out
+    assert run("audit", "erase", "--record", "0", *OLGA, "--dry-run").code == 1, "a trial says what the act would"
     refused = run("audit", "erase", "--record", "0", *OLGA)
     assert (refused.code, "[legal-hold]" in refused.err or "legal-hold" in refused.err) == (1, True)
     assert [one["hold_id"] for one in json.loads(run("audit", "holds", "--format", "json").out)["holds"]] == [hold_id]
@@ -79,3 +80,12 @@ def test_what_the_log_does_not_know_is_refused_not_passed_over(run: Run) -> None
     assert run("audit", "erase", "--record", "99", *OLGA).code == 2
     assert run("audit", "holds").out == "no legal hold is in force\n"
     assert "run run-9: case 12" in run("audit", "hold", "--run", "run-9", "--ahead", *hold).out
+
+
+def test_what_makes_no_sense_together_is_refused(run: Run, tmp_path: Path) -> None:
+    run("audit", "erase", "--record", "0", *OLGA)
+    (tmp_path / "erasures.jsonl").write_text(run("audit", "erasures").out)
+    both = run("audit", "erase", "--again", str(tmp_path / "erasures.jsonl"), "--run", "run-2", *OLGA)
+    assert (both.code, "from the file" in both.err) == (2, True)
+    unsaid = run("audit", "erase", "--run", "run-2", "--reason", " ", "--as", "olga", "--dry-run")
+    assert (unsaid.code, "There is no reason" in unsaid.err) == (2, True)
