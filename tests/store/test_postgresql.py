@@ -187,6 +187,7 @@ RIGHTS = """
 GRANT USAGE ON SCHEMA public TO {user};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user};
 REVOKE UPDATE, DELETE ON audit_record, permit, permit_revocation FROM {user};
+REVOKE INSERT, UPDATE, DELETE ON audit_pruned, audit_pruned_writer FROM {user};
 """
 
 
@@ -210,6 +211,7 @@ def test_a_user_who_does_not_own_the_tables_can_work_and_cannot_rewrite_the_log(
                 "TRUNCATE audit_record",
                 "ALTER TABLE audit_record DISABLE TRIGGER USER",
                 "DROP TABLE audit_record",
+                "INSERT INTO audit_pruned VALUES ('acme', 256, '', '', '')",
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     raw.execute(statement)
