@@ -16,6 +16,7 @@ from govflow.audit.export import Header, checkpoint_line, record_line
 from govflow.audit.record import GENESIS
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.store import Store, log
+from govflow.store.placing import Pending
 from govflow.store.sqlite import SqliteDatabase
 from govflow.store.times import micros
 
@@ -34,14 +35,14 @@ def database(path: Path, records: int) -> None:
         db.close()
 
 
-def _pending(start: int, end: int) -> Iterator[log.Pending]:
+def _pending(start: int, end: int) -> Iterator[Pending]:
     commitments = {"where": "sha256:" + "0" * 64}
     for seq in range(start, end):
         writer, number = f"writer-{seq % _WRITERS}", seq // _WRITERS
         made = draft(seq)
         body = make_body(made, writer=writer, writer_seq=number, commitments=commitments)
         about = made.event, made.subject, made.run_id, micros(made.at), rule_in(made.payload)
-        yield log.Pending(TENANT, writer, number, *about, body)
+        yield Pending(TENANT, writer, number, *about, body)
 
 
 def export(log_of: Path, to: Path, key: Ed25519PrivateKey, origin: str) -> VerifierKey:

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from govflow.audit.record import Draft
 from govflow.errors import TooManyAttempts
+from govflow.store.commits import Transaction
 from govflow.store.tables import ANSWER_ATTEMPT as ATTEMPT
 from govflow.store.times import micros, moment
-from govflow.store.writer import Transaction
 
 WINDOW: Final = timedelta(seconds=60)
 """Wrong answers are counted from the first one on for so long, and then from 0 again."""

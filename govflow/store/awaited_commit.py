@@ -12,8 +12,9 @@ import threading
 from collections import deque
 from contextlib import suppress
 
-from govflow.audit.record import Ack, Draft
+from govflow.audit.record import Ack
 from govflow.store.group_commit import PATIENCE, GroupCommit, Waiting
+from govflow.store.new_records import Unnumbered
 
 
 class _Awaited(Waiting):
@@ -21,8 +22,8 @@ class _Awaited(Waiting):
 
     __slots__ = ("_bridge", "_scribe", "future")
 
-    def __init__(self, draft: Draft, bridge: _Bridge, scribe: AwaitedCommit) -> None:
-        self.draft = draft  # all but the lock, which is for threads
+    def __init__(self, record: Unnumbered, bridge: _Bridge, scribe: AwaitedCommit) -> None:
+        self.record = record  # all but the lock, which is for threads
         self.ack = self.error = None
         self.tried = False
         self._bridge = bridge
@@ -79,18 +80,17 @@ class AwaitedCommit:
         self._some = threading.Event()
         self._thread: threading.Thread | None = None
 
-    async def append(self, draft: Draft) -> Ack:
+    async def append(self, record: Unnumbered) -> Ack:
         """Write a record; back when it is written. One that is cancelled may be written all the same.
 
         Raises:
             StoreError: the database refused.
-            Exception: whatever :func:`govflow.audit.body.make_body` finds wrong with this draft.
         """
         loop = asyncio.get_running_loop()
         bridge = self._bridge
         if bridge is None or bridge.loop is not loop:
             bridge = self._bridge = _Bridge(loop)
-        mine = _Awaited(draft, bridge, self)
+        mine = _Awaited(record, bridge, self)
         self._open.add(mine)
         self._together.queue(mine)
         self.write_soon()

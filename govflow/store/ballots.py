@@ -13,11 +13,12 @@ from govflow.approval.people import person_key
 from govflow.errors import NotEligible, RequestClosed
 from govflow.store import attempts, requests, reviews
 from govflow.store.attempts import Limit
+from govflow.store.commits import Transaction
 from govflow.store.delegations import SelectorsOf, right_of
 from govflow.store.people import inactive_people
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
 from govflow.store.times import micros
-from govflow.store.writer import Transaction, Writer
+from govflow.store.writer import Writer
 
 
 class Judged(Protocol):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from govflow.store.failures import explain
 from govflow.store.holds import Places
+from govflow.store.placing import End
 from govflow.store.schema import HEAD, revision_of, upgrade
 
 # Connections that a forked child inherited. They are the parent's: even closing them there would harm it, so nothing
@@ -54,6 +55,9 @@ class Database(ABC):
 
     failures: ClassVar[tuple[type[Exception], ...]] = (SQLAlchemyError,)
     """What the driver and SQLAlchemy raise where the database refuses."""
+
+    at_once: ClassVar[bool] = False
+    """Whether :meth:`append_at_once` can be tried."""
 
     _engine: Engine
 
@@ -151,6 +155,26 @@ class Database(ABC):
             columns: the name of each to its type in PostgreSQL: ``text``, ``bigint`` or ``bytea``.
             rows: values in the order of ``columns``.
         """
+
+    def append_at_once(
+        self, tenant: str, before: End, after: End, records: Sequence[Sequence[Any]], values: Sequence[Sequence[Any]]
+    ) -> bool:
+        """Append to a log durably in one statement, outside of transactions, but with :meth:`hold`.
+
+        Args:
+            tenant: whose log.
+            before: where it has to end for this.
+            after: where it will end.
+            records: rows of :data:`govflow.store.placing.COLUMNS`.
+            values: rows of :data:`govflow.store.placing.VALUE_COLUMNS`.
+
+        Returns:
+            Whether it was done; nothing was if the log ends elsewhere, or somebody else writes right now.
+
+        Raises:
+            StoreError: the database refused; it may have been done all the same.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def pulse(self) -> Pulse:

@@ -45,7 +45,7 @@ def explain(error: BaseException, what: str) -> NoReturn:
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split())
     lowered = text.lower()
-    if "nul (0x00)" in lowered:
+    if "nul (0x00)" in lowered or 'encoding "utf8": 0x00' in lowered:  # as the driver says it, and as the server does
         raise UnusableText("A text that was given holds a NUL.", mend="Leave the character U+0000 out.") from error
     mend = next((mend for hints, mend in _MENDS if any(hint in lowered for hint in hints)), _OTHER)
     if isinstance(cause, OSError) and mend == _OTHER:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Final, Protocol
 
-from govflow.audit.record import Ack, Draft
+from govflow.audit.record import Ack
 from govflow.errors import StoreError
+from govflow.store.new_records import Unnumbered
 
 MOST: Final = 1_024
 """Records of one shared transaction."""
@@ -32,16 +33,16 @@ class _Transaction(Protocol):
     @property
     def committed(self) -> bool: ...
 
-    def record(self, draft: Draft) -> None: ...
+    def add(self, record: Unnumbered) -> None: ...
 
 
 class Waiting:
     """One record, and what became of it: neither ``ack`` nor ``error`` as long as it waits. A thread waits for it."""
 
-    __slots__ = ("ack", "draft", "error", "roused", "tried")
+    __slots__ = ("ack", "error", "record", "roused", "tried")
 
-    def __init__(self, draft: Draft) -> None:
-        self.draft = draft
+    def __init__(self, record: Unnumbered) -> None:
+        self.record = record
         self.ack: Ack | None = None
         self.error: Exception | None = None
         self.tried = False  # true from the moment that it may be in the log: it is not written again
@@ -70,14 +71,13 @@ class GroupCommit:
         self._queue: deque[Waiting] = deque()
         self._writing = threading.Lock()
 
-    def append(self, draft: Draft) -> Ack:
+    def append(self, record: Unnumbered) -> Ack:
         """Write a record; back when it is written.
 
         Raises:
             StoreError: the database refused.
-            Exception: whatever :func:`govflow.audit.body.make_body` finds wrong with this draft.
         """
-        mine = Waiting(draft)
+        mine = Waiting(record)
         self.queue(mine)  # before the look at the lock: whoever writes looks at the queue after giving it back
         try:
             while mine.waits:
@@ -153,8 +153,10 @@ class GroupCommit:
             with suppress(ValueError):
                 self._queue.remove(mine)  # the write lock was not had
             for one in taken:
-                if one.waits:
+                if one.waits and (one.tried or one is mine):
                     one.error = StoreError("Writing was interrupted: whether the record is in the log is not known.")
+                elif one.waits:
+                    self._queue.append(one)  # for somebody else to write
                 one.rouse()
 
     def _write(self, taken: list[Waiting], mine: Waiting | None = None) -> None:
@@ -170,7 +172,7 @@ class GroupCommit:
                     self._take(mine, taken)  # only now: more came while this thread waited for the write lock
                 for one in taken:
                     one.tried = True
-                    transaction.record(one.draft)
+                    transaction.add(one.record)
         finally:
             for transaction in entered:
                 if transaction.committed:
@@ -193,7 +195,7 @@ class GroupCommit:
             self._queue.remove(mine)
         for _ in range(len(self._queue)):
             one = self._queue.popleft()
-            fits = one.draft.tenant == mine.draft.tenant and len(taken) < MOST and not one.tried
+            fits = one.record.draft.tenant == mine.record.draft.tenant and len(taken) < MOST and not one.tried
             (taken if fits else self._queue).append(one)
 
 

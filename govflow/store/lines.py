@@ -24,7 +24,7 @@ import orjson
 from govflow.audit.body import parse_body
 from govflow.audit.copies import rule_in
 from govflow.audit.template import Template, fill
-from govflow.store.log import Pending
+from govflow.store.placing import Pending
 from govflow.store.times import micros
 
 _CRC: Final = 8  # hexadecimal digits

@@ -1,23 +1,21 @@
-"""Giving records their place: sequence, hash chain and Merkle tree of a tenant's log, one statement for a batch."""
+"""The rows of the logs: appending to them, a statement for a batch, and reading them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from govflow.audit.body import parse_body
-from govflow.audit.leaf import leaf_bytes, leaf_digest
-from govflow.audit.merkle import CompactRange
-from govflow.audit.record import GENESIS, Copies, Entry, Head
+from govflow.audit.merkle import HASH_SIZE, CompactRange
+from govflow.audit.record import Copies, Entry, Head
 from govflow.errors import StoreError
 from govflow.store.engine import Database
+from govflow.store.placing import COLUMNS, EMPTY, VALUE_COLUMNS, End, Pending, place, value_rows
 from govflow.store.statements import run, with_marks
 
-GENESIS_BYTES: Final = bytes.fromhex(GENESIS.removeprefix("sha256:"))
 _PAGE: Final = 2_000
 _RAW_PAGE: Final = 4_096
 # SQLite keeps any value in any column, also text that is no UTF-8, which its driver does not give out.
@@ -26,73 +24,56 @@ _OF_ITS_KIND: Final = {
     "bigint": "CASE typeof({0}) WHEN 'integer' THEN {0} END",
     "bytea": "CASE typeof({0}) WHEN 'blob' THEN {0} END",
 }
+_MOVE: Final = (
+    "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (tenant) DO UPDATE SET size=excluded.size, hash=excluded.hash, peaks=excluded.peaks"
+)
 _NO_HASH: Final = "sha256:"  # what stands where no bytes are: no record has it
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
-_COLUMNS: Final = {
-    "tenant": "text",
-    "seq": "bigint",
-    "prev": "bytea",
-    "hash": "bytea",
-    "body": "bytea",
-    "writer": "text",
-    "writer_seq": "bigint",
-    "event": "text",
-    "subject": "text",
-    "run_id": "text",
-    "at": "bigint",
-    "rule": "text",
-}
-_VALUE_COLUMNS: Final = {"writer": "text", "writer_seq": "bigint", "name": "text", "salt": "bytea", "value": "text"}
+_NOTHING: Final[Mapping[str, End]] = {}
 
 
-class Pending(NamedTuple):
-    """A record that is acknowledged and has no place yet. ``values`` are name, salt and canonical JSON text."""
-
-    tenant: str
-    writer: str
-    writer_seq: int
-    event: str
-    subject: str
-    run_id: str | None
-    at: int  # microseconds since 1970
-    rule: str | None
-    body: bytes
-    values: tuple[tuple[str, bytes, str], ...] = ()
-
-
-def sequence(db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = ()) -> dict[tuple[str, int], int]:
+def sequence(
+    db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = (), known: Mapping[str, End] = _NOTHING
+) -> dict[str, End]:
     """Append records to the logs of their tenants, in the order given. Inside the caller's transaction.
 
     Args:
         db: where.
         spooled: may be in the log already, and are left out then: a spool may be handed in again.
         fresh: come after them, and are known not to be there.
+        known: ends behind which nothing of ``spooled`` can be: a log that ends so has none of it.
 
     Returns:
-        The place of each record that was appended, by writer and writer's number.
+        The end of each log that records were appended to.
     """
-    places: dict[tuple[str, int], int] = {}
-    by_tenant: dict[str, list[Pending]] = {}
-    for record in chain(_unknown(db, spooled), fresh):
-        by_tenant.setdefault(record.tenant, []).append(record)
-    for tenant, records in by_tenant.items():
-        size, last, tree = _end(db, tenant)
-        rows: list[tuple[object, ...]] = []
-        for record in records:
-            leaf = leaf_digest(leaf_bytes(size, "sha256:" + last.hex(), record.body))
-            rows.append((tenant, size, last, leaf, record.body, *record[1:8]))
-            places[record.writer, record.writer_seq] = size
-            tree.append(leaf)
-            last = leaf
-            size += 1
-        db.insert("audit_record", _COLUMNS, rows)
-        db.execute(
-            "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (tenant) DO UPDATE SET size=excluded.size, hash=excluded.hash, peaks=excluded.peaks",
-            (tenant, size, last, tree.to_bytes()),
-        )
-        _keep_values(db, records)
-    return places
+    groups: dict[str, tuple[list[Pending], list[Pending]]] = {}
+    for which, batch in enumerate((spooled, fresh)):
+        for record in batch:
+            groups.setdefault(record.tenant, ([], []))[which].append(record)
+    ends: dict[str, End] = {}
+    for tenant, (maybe, new) in groups.items():
+        end = _end(db, tenant)
+        records = maybe if end == known.get(tenant) else list(_unknown(db, maybe))
+        records += new
+        if records:
+            rows, ends[tenant] = place(end, records)
+            db.insert("audit_record", COLUMNS, rows)
+            db.execute(_MOVE, (tenant, *ends[tenant]))
+            db.insert("audit_value", VALUE_COLUMNS, value_rows(records))
+    return ends
+
+
+def places_of(db: Database, records: Sequence[Pending]) -> list[int] | None:
+    """The places of records that were written all at once, or not at all. Inside the caller's transaction.
+
+    Returns:
+        One for each; None if they are not in the log.
+    """
+    first, last = records[0], records[-1]
+    statement = "SELECT seq FROM audit_record WHERE writer=? AND writer_seq>=? AND writer_seq<=? ORDER BY writer_seq"
+    found = db.execute(statement, (first.writer, first.writer_seq, last.writer_seq)).fetchall()
+    return [row[0] for row in found] if len(found) == len(records) else None
 
 
 def head(connection: Connection, tenant: str) -> Head:
@@ -102,8 +83,9 @@ def head(connection: Connection, tenant: str) -> Head:
         StoreError: the row cannot be the end of a log.
     """
     row = run(connection, "SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
-    size, last, tree = _read_end(tenant, row)
-    return Head(tenant, size, "sha256:" + last.hex(), "sha256:" + tree.root().hex())
+    size, last, peaks = _read_end(tenant, row)
+    root = CompactRange.from_bytes(size, peaks).root()
+    return Head(tenant, size, "sha256:" + last.hex(), "sha256:" + root.hex())
 
 
 def walk(connection: Connection, tenant: str, start: int = 0) -> Generator[Entry]:
@@ -114,7 +96,7 @@ def walk(connection: Connection, tenant: str, start: int = 0) -> Generator[Entry
     """
     columns: list[str] = ["seq", "prev", "hash", "body", *Copies._fields]
     if connection.dialect.name == "sqlite":
-        columns = [_OF_ITS_KIND[_COLUMNS[name]].format(name) for name in columns]
+        columns = [_OF_ITS_KIND[COLUMNS[name]].format(name) for name in columns]
     where, parameters = ("tenant=? AND seq>=?", (tenant, start)) if start else ("tenant=?", (tenant,))
     statement = f"SELECT {', '.join(columns)} FROM audit_record WHERE {where} ORDER BY seq"
     result = run(connection, statement, parameters, stream=True)
@@ -263,26 +245,21 @@ def _newest_pruned(db: Database, writer: str) -> int:
     return -1 if row is None else int(row[0]) - 1
 
 
-def _end(db: Database, tenant: str) -> tuple[int, bytes, CompactRange]:
+def _end(db: Database, tenant: str) -> End:
     row = db.execute("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
     return _read_end(tenant, row)
 
 
-def _read_end(tenant: str, row: Sequence[Any] | None) -> tuple[int, bytes, CompactRange]:
+def _read_end(tenant: str, row: Sequence[Any] | None) -> End:
     if row is None:
-        return 0, GENESIS_BYTES, CompactRange()
+        return EMPTY
     try:
-        if not (isinstance(row[1], bytes) and len(row[1]) == len(GENESIS_BYTES)):
+        if not (isinstance(row[1], bytes) and len(row[1]) == HASH_SIZE):
             raise ValueError("its hash is none")
-        return row[0], row[1], CompactRange.from_bytes(row[0], row[2])
+        CompactRange.from_bytes(row[0], row[2])
+        return End(*row)
     except (ValueError, TypeError) as error:
         raise StoreError(
             f"The head of the log of {tenant!r} was tampered with: {error}.",
             mend="Restore the database; records cannot be appended to a log whose end is not known.",
         ) from error
-
-
-def _keep_values(db: Database, records: Iterable[Pending]) -> None:
-    rows = [(record.writer, record.writer_seq, *value) for record in records for value in record.values]
-    if rows:
-        db.insert("audit_value", _VALUE_COLUMNS, rows)

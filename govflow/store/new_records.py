@@ -1,36 +1,66 @@
-"""Making a record of what a caller knows: its body, the commitments in that, and the values beside it."""
+"""Making a record of what a caller knows: its body, the commitments in that, and the values beside it.
+
+All but the writer's name and number is made by whoever has something to record, before he waits for a lock: what is
+left to do inside is to put both behind it.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from govflow.audit.body import SALT_BYTES, commit, make_body
+from govflow.audit.body import SALT_BYTES, begin_body, commit, end_body
 from govflow.audit.copies import rule_in
 from govflow.audit.record import Draft
 from govflow.ir.canonical import canonical
-from govflow.store.log import Pending
+from govflow.store.placing import Pending
 from govflow.store.times import micros
 
+Values = tuple[tuple[str, bytes, str], ...]
+"""Name, salt and canonical JSON text of each."""
 
-class Sealed(NamedTuple):
-    """Values by their commitments, and the same with their salts: name, salt, canonical JSON text."""
-
-    commitments: dict[str, str]
-    values: tuple[tuple[str, bytes, str], ...]
+_NONE: Final[tuple[Mapping[str, str], Values]] = ({}, ())
 
 
-_NONE: Final = Sealed({}, ())
+class Unnumbered(NamedTuple):
+    """A record without the name and the number that its writer gives it."""
+
+    draft: Draft
+    begun: bytes  # of its body, see :func:`govflow.audit.body.begin_body`
+    at: int  # microseconds since 1970
+    rule: str | None
+    values: Values
 
 
-def sealed(draft: Draft) -> Sealed:
-    """The values of a draft, each with a salt of its own.
+def unnumbered(draft: Draft) -> Unnumbered:
+    """What a draft makes, each of its values with a salt of its own.
 
     Raises:
-        CanonicalError: one has no canonical form.
+        CanonicalError: the payload or a value has no canonical form.
+        UnusableText: a text by which records are searched for holds a NUL.
+        VocabularyError: the event is not registered.
+        ValueError: ``at`` has no time zone.
     """
-    if not draft.values:
-        return _NONE
+    commitments, values = _sealed(draft) if draft.values else _NONE
+    return Unnumbered(draft, begin_body(draft, commitments), micros(draft.at), rule_in(draft.payload), values)
+
+
+def numbered(record: Unnumbered, writer: str, as_json: bytes, number: int) -> Pending:
+    """The record that a writer numbers so.
+
+    Args:
+        record: what it is.
+        writer: the stream's name.
+        as_json: the same, as JSON.
+        number: of the record in the stream.
+    """
+    draft, begun, at, rule, values = record
+    body = end_body(begun, as_json, number)
+    return Pending(draft.tenant, writer, number, draft.event, draft.subject, draft.run_id, at, rule, body, values)
+
+
+def _sealed(draft: Draft) -> tuple[Mapping[str, str], Values]:
     commitments = {}
     values = []
     for name, value in draft.values.items():
@@ -38,13 +68,4 @@ def sealed(draft: Draft) -> Sealed:
         salt = os.urandom(SALT_BYTES)
         commitments[name] = commit(value, salt)
         values.append((name, salt, text))
-    return Sealed(commitments, tuple(values))
-
-
-def new_record(draft: Draft, values: Sealed, writer: str, number: int) -> Pending:
-    """The record that a writer numbers so; raises as :func:`govflow.audit.body.make_body` does."""
-    body = make_body(draft, writer=writer, writer_seq=number, commitments=values.commitments)
-    at, rule = micros(draft.at), rule_in(draft.payload)
-    return Pending(
-        draft.tenant, writer, number, draft.event, draft.subject, draft.run_id, at, rule, body, values.values
-    )
+    return commitments, tuple(values)

@@ -15,12 +15,13 @@ from govflow.approval.people import person_key
 from govflow.audit.record import Draft
 from govflow.errors import PrincipalError, PrincipalInactive
 from govflow.identity.principal import PrincipalKind
+from govflow.store.commits import Transaction
 from govflow.store.engine import Database
 from govflow.store.tables import API_KEY, CONSOLE_SESSION, SIGN_IN_LINK
 from govflow.store.tables import PRINCIPAL as ROW
 from govflow.store.times import micros, moment
 from govflow.store.withdrawals import withdraw_votes
-from govflow.store.writer import Transaction, Writer
+from govflow.store.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)

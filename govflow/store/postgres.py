@@ -21,6 +21,7 @@ from govflow.errors import StoreError
 from govflow.store.engine import Database, Pulse
 from govflow.store.failures import explain
 from govflow.store.holds import Places
+from govflow.store.placing import End
 from govflow.store.schema import revision_of
 from govflow.store.session_holds import of_server
 from govflow.store.statements import with_marks
@@ -28,7 +29,8 @@ from govflow.store.statements import with_marks
 try:
     import psycopg
 
-    from govflow.store.postgres_arrays import array, learn_arrays
+    from govflow.store import postgres_append
+    from govflow.store.postgres_arrays import arrays, learn_arrays
 except ModuleNotFoundError as _error:
     raise StoreError(
         "PostgreSQL needs a driver that is not installed.", mend="Install it: pip install 'govflow[postgres]'."
@@ -53,6 +55,7 @@ class PostgresDatabase(Database):
     """A database of a server; the tables lie in the schema that is first in the user's search path."""
 
     failures: ClassVar[tuple[type[Exception], ...]] = (SQLAlchemyError, psycopg.Error)
+    at_once = True
 
     def __init__(self, url: URL) -> None:
         """Open it, migrated if need be. The database itself must be there.
@@ -84,9 +87,18 @@ class PostgresDatabase(Database):
     def insert(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """Add rows as one array for each column: a statement that is as long for one row as for a thousand."""
         if rows:
-            columned = zip(columns.values(), zip(*rows, strict=True), strict=True)
-            arrays = [array(kind, values) for kind, values in columned]
-            self._raw().execute(_insert(table, tuple(columns.items())), arrays)
+            self._raw().execute(_insert(table, tuple(columns.items())), arrays(columns, rows))
+
+    def append_at_once(
+        self, tenant: str, before: End, after: End, records: Sequence[Sequence[Any]], values: Sequence[Sequence[Any]]
+    ) -> bool:
+        """As the base says."""
+        try:
+            return postgres_append.append(self._raw(), WRITE_LOCK, tenant, (before, after), records, values)
+        except self.failures as error:
+            explain(error, "writing")
+        finally:
+            self._unlock()
 
     def pulse(self) -> Pulse:
         """The size of all logs: whatever people decide is recorded in its own transaction."""

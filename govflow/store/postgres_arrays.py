@@ -84,6 +84,16 @@ def array(kind: str, values: Sequence[Any]) -> bytes:
     return of_kind(_HEADER(1, nulls, oid, len(values), 1) + body)
 
 
+def arrays(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> list[bytes]:
+    """One :func:`array` for each column of some rows.
+
+    Args:
+        columns: the name of each to its kind.
+        rows: one at least.
+    """
+    return [array(kind, values) for kind, values in zip(columns.values(), zip(*rows, strict=True), strict=True)]
+
+
 def learn_arrays(context: AdaptContext) -> None:
     """Tell a connection of these arrays."""
     for dumper in _DUMPERS:

@@ -15,12 +15,12 @@ from govflow.approval.stages import asked_selectors
 from govflow.audit.record import Draft
 from govflow.errors import RequestError, RequestUnreadable
 from govflow.store import listings, messages
+from govflow.store.commits import Transaction
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
 from govflow.store.tables import APPROVAL_SELECTOR as SELECTOR
 from govflow.store.tables import APPROVAL_VOTE as VOTE
 from govflow.store.tables import NO_MAP_INDEX
 from govflow.store.times import micros, moment
-from govflow.store.writer import Transaction
 from govflow.telemetry import get_logger
 
 STANDING_RUN: Final = "*standing:"

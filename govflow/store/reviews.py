@@ -14,10 +14,11 @@ from govflow.approval.models import ApprovalRequest, Vote
 from govflow.errors import RequestError
 from govflow.ir.models import Tier
 from govflow.store import requests
+from govflow.store.commits import Transaction
 from govflow.store.engine import Database
 from govflow.store.tables import BREAK_GLASS_REVIEW as REVIEW
 from govflow.store.times import micros, moment
-from govflow.store.writer import Transaction, Writer
+from govflow.store.writer import Writer
 
 TIER: Final = Tier.HIGH
 """Of every approval that one person takes alone, whatever the tier of its step."""

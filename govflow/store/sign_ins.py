@@ -15,13 +15,14 @@ from govflow.audit.record import Draft
 from govflow.errors import SignInRefused
 from govflow.store import attempts
 from govflow.store.attempts import Limit
+from govflow.store.commits import Transaction
 from govflow.store.engine import Database
 from govflow.store.people import need_active
 from govflow.store.tables import CONSOLE_SESSION as SESSION
 from govflow.store.tables import PRINCIPAL
 from govflow.store.tables import SIGN_IN_LINK as LINK
 from govflow.store.times import micros, moment
-from govflow.store.writer import Transaction, Writer
+from govflow.store.writer import Writer
 
 _KEPT: Final = timedelta(days=30)  # links and sessions that are over; the log has them for ever
 

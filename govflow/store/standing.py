@@ -20,12 +20,13 @@ from govflow.approval.standing import why_not_covered, why_refused
 from govflow.audit.record import Draft
 from govflow.errors import RequestError
 from govflow.store import requests
+from govflow.store.commits import Transaction
 from govflow.store.engine import Database
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
 from govflow.store.tables import STANDING
 from govflow.store.tables import STANDING_USE as USE
 from govflow.store.times import micros, moment
-from govflow.store.writer import Transaction, Writer
+from govflow.store.writer import Writer
 
 Standings = list[tuple[Standing, ApprovalRequest]]
 

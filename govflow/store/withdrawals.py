@@ -14,11 +14,11 @@ from sqlalchemy import and_, or_, select, update
 from govflow.approval.models import RequestState, VoteDecision, VoteKind
 from govflow.approval.people import person_key
 from govflow.store import requests
+from govflow.store.commits import Transaction
 from govflow.store.tables import APPROVAL_REQUEST as REQUEST
 from govflow.store.tables import APPROVAL_VOTE as VOTE
 from govflow.store.tables import STANDING
 from govflow.store.times import moment
-from govflow.store.writer import Transaction
 
 
 def withdraw_votes(transaction: Transaction, tenant: str, name: str, by: str, now: int) -> int:

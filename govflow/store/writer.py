@@ -23,19 +23,20 @@ from pathlib import Path
 from time import time_ns
 from typing import Any, Final
 
-from sqlalchemy import Connection
+import orjson
 
 from govflow.audit.record import Ack, Draft
 from govflow.audit.template import Template
 from govflow.errors import StoreError
 from govflow.store import lifetime
 from govflow.store.awaited_commit import AwaitedCommit
+from govflow.store.commits import Batch, Commits, Spooled, Transaction
 from govflow.store.engine import Database
 from govflow.store.foreign_spools import ForeignSpools
 from govflow.store.group_commit import GroupCommit
-from govflow.store.lines import Sparse, form_line, made_whole, make_line, sparse_line
-from govflow.store.log import Pending, sequence
-from govflow.store.new_records import Sealed, new_record, sealed
+from govflow.store.lines import Sparse, form_line, make_line, sparse_line
+from govflow.store.new_records import Unnumbered, numbered, unnumbered
+from govflow.store.placing import Pending
 from govflow.store.spool import Spool
 from govflow.store.times import moment
 
@@ -52,28 +53,13 @@ _logger = logging.getLogger("govflow.store")
 class _Stream:
     """A writer's name and its next number."""
 
-    __slots__ = ("forms", "next", "writer")
+    __slots__ = ("as_json", "forms", "next", "writer")
 
     def __init__(self, writer: str) -> None:
         self.writer = writer
+        self.as_json = orjson.dumps(writer)
         self.next = 0
         self.forms: dict[Template, int] = {}  # numbers of the templates that the spool holds
-
-
-class Transaction:
-    """A write transaction: ``connection`` for statements, :meth:`record` for what the log says of them."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.drafts: list[Draft] = []
-        self.acks: list[Ack] = []
-        """One for each recorded draft, in order: made right before COMMIT, and true once that is done."""
-        self.committed = False
-        """Whether COMMIT is done, whatever is raised after it."""
-
-    def record(self, draft: Draft) -> None:
-        """Append a record to the log when, and only if, the transaction commits."""
-        self.drafts.append(draft)
 
 
 class Writer:
@@ -98,12 +84,14 @@ class Writer:
         self.name = f"{host}.{os.getpid()}.{os.urandom(6).hex()}"
         self._made = 0
         self._streams: dict[str, _Stream] = {}
-        self._commits: dict[str, _Stream] = {}
         self._pending: deque[Pending | Sparse] = deque()
         self._forms = 0  # in the spool
         self._lock = threading.Lock()
         self._spool: Spool | None = None
-        self._together = GroupCommit(self.transaction)
+        self._commits = Commits(
+            db=self._db, spooled=Spooled(self._waiting, self._forget, lambda: self._stream_name("d"))
+        )
+        self._together = GroupCommit(self._batch)
         self._awaited = AwaitedCommit(self._together)
         self._wake = threading.Event()
         self._awake = False
@@ -120,10 +108,10 @@ class Writer:
     def append(self, record: Draft, *, durable: bool) -> Ack:
         """Accept a record; see :class:`govflow.audit.record.Log`."""
         if not durable and self._folder is not None:
-            return self._spooled(record, sealed(record))
+            return self._spooled(unnumbered(record))
         if durable:
             self._db.refuse_inside()
-            return self._together.append(record)
+            return self._together.append(unnumbered(record))
         with self.transaction(durable=False) as transaction:
             transaction.record(record)
         return transaction.acks[0]
@@ -131,7 +119,7 @@ class Writer:
     def aappend(self, record: Draft) -> Coroutine[Any, Any, Ack]:
         """Accept a record durably; as :meth:`append`, and the event loop goes on meanwhile."""
         self._db.refuse_inside()
-        return self._awaited.append(record)
+        return self._awaited.append(unnumbered(record))
 
     def fill(self, template: Template, attempt: int, task_run_id: str) -> None:
         """Accept the record of a template as of now, not durably; errors as of :meth:`append`.
@@ -167,15 +155,15 @@ class Writer:
             if not self._awake:
                 self._rouse()
 
-    def _spooled(self, draft: Draft, values: Sealed) -> Ack:
+    def _spooled(self, made: Unnumbered) -> Ack:
         """Number a record, spool it, and have it brought to the log some time later."""
         if len(self._pending) >= self._backlog:
             self.flush_own()  # back-pressure: the one who writes too fast brings it to the log
-        tenant = draft.tenant
+        tenant = made.draft.tenant
         with self._lock:
             stream = self._streams.get(tenant) or self._opened_stream(tenant)
             number, writer = stream.next, stream.writer
-            record = new_record(draft, values, writer, number)
+            record = numbered(made, writer, stream.as_json, number)
             try:
                 self._opened().append(make_line(record.body, record.values))
                 self._pending.append(record)
@@ -187,14 +175,13 @@ class Writer:
                 self._rouse()
         ack = Ack(writer, number, False)
         if self.told is not None:
-            self.told(draft, ack)
+            self.told(made.draft, ack)
         return ack
 
     def _opened_stream(self, tenant: str) -> _Stream:
         """A new stream. A writer that was closed has none, and gets none."""
-        if self._closed:
-            raise StoreError("The store is closed.", mend="Open it again.")
-        stream = self._streams[tenant] = self._stream("s")
+        self._expect_open()
+        stream = self._streams[tenant] = _Stream(self._stream_name("s"))
         return stream
 
     def _form(self, stream: _Stream, template: Template) -> int:
@@ -212,40 +199,18 @@ class Writer:
         Raises:
             StoreError: the database refused, and nothing of it happened.
         """
-        if self._closed:
-            raise StoreError("The store is closed.", mend="Open it again.")
-        entered: list[Transaction] = []
-        drained = 0
-        sequenced = False
+        self._expect_open()
+        with self._commits.transaction(durable) as transaction:
+            yield transaction
+        self._tell(transaction)
 
-        def before_commit() -> None:
-            nonlocal drained, sequenced
-            with self._lock:
-                waiting = list(self._pending)
-            drained = len(waiting)
-            batch = [one if isinstance(one, Pending) else made_whole(one) for one in waiting]
-            sequenced = True
-            mine = self._numbered(entered[0].drafts)
-            places = sequence(self._db, batch, mine)
-            entered[0].acks = [
-                Ack(one.writer, one.writer_seq, durable, places[one.writer, one.writer_seq]) for one in mine
-            ]
-
-        def done() -> None:
-            entered[0].committed = True
-            self._forget(drained)
-
-        try:
-            with self._db.transaction(durable=durable, commit=before_commit, done=done) as at:
-                entered.append(Transaction(at))
-                yield entered[0]
-        except BaseException:
-            if sequenced:
-                self._commits.clear()  # COMMIT may have worked before it failed: the numbers may be taken, or not
-            raise
-        if self.told is not None:
-            for draft, ack in zip(entered[0].drafts, entered[0].acks, strict=True):
-                self.told(draft, ack)
+    @contextmanager
+    def _batch(self) -> Iterator[Batch]:
+        """As a durable transaction with nothing but records in it."""
+        self._expect_open()
+        with self._commits.batch() as batch:
+            yield batch
+        self._tell(batch)
 
     def flush(self) -> None:
         """Bring everything that anyone spooled here to the log."""
@@ -281,9 +246,9 @@ class Writer:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _stream(self, kind: str) -> _Stream:
+    def _stream_name(self, kind: str) -> str:
         self._made += 1
-        return _Stream(f"{self.name}.{kind}{self._made}")
+        return f"{self.name}.{kind}{self._made}"
 
     def _opened(self) -> Spool:
         if self._spool is None:
@@ -291,16 +256,18 @@ class Writer:
             self._spool = Spool(self._folder, self.name)
         return self._spool
 
-    def _numbered(self, drafts: list[Draft]) -> list[Pending]:
-        """Bodies for the records of a transaction, with the next numbers of its streams."""
-        records = []
-        for draft in drafts:
-            stream = self._commits.get(draft.tenant)
-            if stream is None:
-                stream = self._commits[draft.tenant] = self._stream("d")
-            records.append(new_record(draft, sealed(draft), stream.writer, stream.next))
-            stream.next += 1
-        return records
+    def _waiting(self) -> list[Pending | Sparse]:
+        with self._lock:
+            return list(self._pending)
+
+    def _tell(self, written: Batch) -> None:
+        if self.told is not None:
+            for record, ack in zip(written.records, written.acks, strict=True):
+                self.told(record.draft, ack)
+
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise StoreError("The store is closed.", mend="Open it again.")
 
     def _forget(self, drained: int) -> None:
         """After COMMIT: these are in the log."""

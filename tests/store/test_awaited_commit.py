@@ -12,7 +12,7 @@ import pytest
 from govflow.audit.body import parse_body
 from govflow.audit.record import Ack, Draft
 from govflow.audit.verify import Outcome
-from govflow.errors import CanonicalError, StoreError
+from govflow.errors import StoreError
 from govflow.store import Store
 from tests.store.test_group_commit import Counted
 from tests.store.things import a_draft, eventually
@@ -52,14 +52,6 @@ def test_they_share_a_transaction_and_each_has_its_own_place(store: Store, monke
         assert ack.seq is not None
         assert parse_body(entries[ack.seq].body)["payload"] == {"n": number}
     assert store.verify("acme").outcome is Outcome.VERIFIED
-
-
-def test_what_is_no_record_fails_alone(store: Store) -> None:
-    drafts = [a_draft(), a_draft(payload={"n": float("nan")}), a_draft()]
-    first, bad, last = asyncio.run(awaited(store, drafts))
-    assert isinstance(bad, CanonicalError)
-    assert {type(first), type(last)} == {Ack}
-    assert store.head("acme").size == 2
 
 
 def test_a_database_that_refuses_is_told_to_all_and_the_next_try_works(

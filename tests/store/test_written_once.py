@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from govflow.audit.body import parse_body
 from govflow.audit.verify import Outcome
 from govflow.errors import StoreError
 from govflow.store import Store
+from govflow.store.new_records import Unnumbered
 from tests.store.things import a_draft, together
 
 COUNT = 6
@@ -19,7 +21,7 @@ COUNT = 6
 
 def after_commit(store: Store, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None], *, known: bool) -> None:
     """Have ``fail`` called when the shared transaction is committed: once the writer knows it, or before."""
-    execute, forget = store._db.execute, store._writer._forget
+    execute, spooled = store._db.execute, store._writer._commits._spooled
     commits: list[str] = []
 
     def executed(statement: str, parameters: Any = ()) -> Any:
@@ -31,12 +33,12 @@ def after_commit(store: Store, monkeypatch: pytest.MonkeyPatch, fail: Callable[[
         return rows
 
     def forgotten(drained: int) -> None:
-        forget(drained)
+        spooled.forget(drained)
         if len(commits) == 2 and known:
             fail()
 
     monkeypatch.setattr(store._db, "execute", executed)
-    monkeypatch.setattr(store._writer, "_forget", forgotten)
+    monkeypatch.setattr(store._writer._commits, "_spooled", replace(spooled, forget=forgotten))
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -107,10 +109,17 @@ def test_whoever_is_interrupted_twice_has_nothing_written_again(store: Store, mo
 def test_a_record_that_is_written_alone_is_not_written_again_either(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = a_draft(payload={"n": float("nan")})
     after_commit(store, monkeypatch, raising(RuntimeError("odd")), known=True)
-    ends = together(store, [bad, *(a_draft(payload={"n": n}) for n in range(COUNT))])
-    assert [type(one.exception()).__name__ for one in ends] == ["CanonicalError", *["NoneType"] * COUNT]
+    numbered = store._writer._commits._numbered
+
+    def picky(records: list[Unnumbered]) -> Any:
+        if any(record.draft.subject == "bad" for record in records):
+            raise TypeError("no record")
+        return numbered(records)
+
+    monkeypatch.setattr(store._writer._commits, "_numbered", picky)
+    ends = together(store, [a_draft(subject="bad"), *(a_draft(payload={"n": n}) for n in range(COUNT))])
+    assert [type(one.exception()).__name__ for one in ends] == ["TypeError", *["NoneType"] * COUNT]
     each_once(store)
 
 
