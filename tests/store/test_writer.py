@@ -389,8 +389,8 @@ def test_a_commit_that_fails_leaves_no_gap_and_no_twin(
         return execute(statement, parameters)
 
     monkeypatch.setattr(store._db, "execute", failing)
-    with pytest.raises(StoreError, match="disk I/O error"):
-        store.append(a_draft(payload={"who": 0, "n": 1}), durable=True)
+    with pytest.raises(StoreError, match="disk I/O error"), store._writer.transaction() as transaction:
+        transaction.record(a_draft(payload={"who": 0, "n": 1}))
     monkeypatch.undo()
     store.append(a_draft(payload={"who": 0, "n": 2}), durable=True)
     assert numbers(store) == [(0, 0), (0, 1), (0, 2)] if worked else [(0, 0), (0, 2)]
