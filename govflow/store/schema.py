@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from govflow.errors import SchemaNewer
 
 VERSION_TABLE: Final = "govflow_alembic_version"
-HEAD: Final = "0012"
+HEAD: Final = "0013"
 """The newest revision in ``migrations/versions``. A constant, so that opening a current database needs no alembic."""
 
 

@@ -9,6 +9,8 @@ from sqlmodel import Field
 
 from govflow.store.tables.table import GovflowTable, core
 
+_WITH_RULE: Final = text("rule IS NOT NULL")
+
 
 class AuditRecord(GovflowTable, table=True):
     """One sequenced record. Triggers refuse UPDATE, DELETE and a second record in one place."""
@@ -18,7 +20,7 @@ class AuditRecord(GovflowTable, table=True):
         UniqueConstraint("writer", "writer_seq", name="uq_audit_record_writer"),
         Index("ix_audit_record_run", "run_id", "tenant", "seq", sqlite_where=text("run_id IS NOT NULL")),
         Index("ix_audit_record_event", "event", "tenant", "seq"),
-        Index("ix_audit_record_rule", "rule", "tenant", "seq", sqlite_where=text("rule IS NOT NULL")),
+        Index("ix_audit_record_rule", "rule", "tenant", "seq", sqlite_where=_WITH_RULE, postgresql_where=_WITH_RULE),
         Index("ix_audit_record_subject", "subject", "tenant", "seq"),
         Index("ix_audit_record_at", "tenant", "at", "seq"),
         # Clustered by place: a log is read in order. And no rowid by which a row could be replaced past the triggers.
