@@ -64,10 +64,6 @@ def begin_body(draft: Draft, commitments: Mapping[str, str]) -> bytes:
         draft: what the caller knows.
         commitments: as for :func:`make_body`, which says what is raised, too.
     """
-    rule = rule_in(draft.payload)
-    if "\0" in draft.subject or "\0" in draft.tenant or "\0" in (draft.run_id or "") or "\0" in (rule or ""):
-        # JSON holds it, and so would a spool, but not every database: it would hold up all records behind it.
-        raise UnusableText("A text that was given holds a NUL.", mend="Leave the character U+0000 out.")
     at = draft.at
     if at.tzinfo is not UTC:
         if at.tzinfo is None:
@@ -96,9 +92,19 @@ def begin_body(draft: Draft, commitments: Mapping[str, str]) -> bytes:
     if commitments:
         body["commitments"] = dict(commitments)
     try:
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)[:-1]
+        begun = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)[:-1]
     except TypeError:  # a name that is not text, or not UTF-8: the exact way says which
-        return canonical({**body, "payload": draft.payload}, draft.event)[:-1]
+        begun = canonical({**body, "payload": draft.payload}, draft.event)[:-1]
+    if b"\\u0000" in begun:
+        _refuse_nul(draft)
+    return begun
+
+
+def _refuse_nul(draft: Draft) -> None:
+    """JSON holds it, and so does a spool, but not every database: there it would hold up all records behind it."""
+    searched = (draft.subject, draft.tenant, draft.run_id or "", rule_in(draft.payload) or "")
+    if any("\0" in text for text in searched):
+        raise UnusableText("A text that was given holds a NUL.", mend="Leave the character U+0000 out.")
 
 
 def end_body(begun: bytes, writer: bytes, writer_seq: int) -> bytes:

@@ -53,8 +53,7 @@ class Draft:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """The promise that a record is not lost: by kill -9 always; by a power cut only if ``durable``."""
 
     writer: str
