@@ -39,7 +39,7 @@ class CompactRange:
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         self.size = size
         self._peaks = list(peaks)
-        if size < 0 or len(self._peaks) != size.bit_count() or any(len(peak) != HASH_SIZE for peak in self._peaks):
+        if size < 0 or len(self._peaks) != size.bit_count() or {*map(len, self._peaks)} - {HASH_SIZE}:
             raise ValueError(f"a tree of {size} leaves has {max(size, 0).bit_count()} peaks of {HASH_SIZE} bytes")
 
     @classmethod

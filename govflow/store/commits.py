@@ -95,21 +95,23 @@ class Commits:
             entered.append(Transaction(connection))
             yield entered[0]
 
-    @contextmanager
-    def batch(self) -> Iterator[Batch]:
-        """Durable records and nothing else, with the write lock or without.
+    def batch(self, fill: Callable[[Batch], None]) -> Batch:
+        """Write durable records and nothing else, with a transaction or without.
+
+        Args:
+            fill: adds them, when all that keeps this thread from writing is behind it.
 
         Raises:
             StoreError: the database refused; :attr:`Batch.acks` are there if they may be in the log all the same.
         """
+        batch = Batch()
         if not self._db.at_once:
-            with self.transaction(durable=True) as transaction:
-                yield transaction
-            return
+            with self._written([batch], lambda: self._numbered(batch.records), durable=True):
+                fill(batch)
+            return batch
         self._db.hold()
         try:
-            batch = Batch()
-            yield batch
+            fill(batch)
             try:
                 mine = self._numbered(batch.records)
                 if not self._at_once(batch, mine):
@@ -120,6 +122,7 @@ class Commits:
                 raise
         finally:
             self._db.release()
+        return batch
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -209,8 +212,11 @@ def _acks(records: Sequence[Pending], places: Sequence[int], durable: bool) -> l
     return [Ack(one.writer, one.writer_seq, durable, at) for one, at in zip(records, places, strict=True)]
 
 
-def _places(records: Sequence[Pending], ends: dict[str, End]) -> list[int]:
+def _places(records: Sequence[Pending], ends: dict[str, End]) -> Sequence[int]:
     """The places of records that are the last of their logs."""
+    if len(ends) == 1:
+        [end] = ends.values()
+        return range(end.size - len(records), end.size)
     left = Counter(record.tenant for record in records)
     places = []
     for record in records:

@@ -29,6 +29,10 @@ _INHERITED: Final[list[object]] = []
 class Rows(Protocol):
     """What a statement gave: the part of a driver's cursor that we use."""
 
+    @property
+    def rowcount(self) -> int:
+        """How many rows were added, changed or taken away."""
+
     def fetchone(self) -> Any:
         """The next row, or None."""
 

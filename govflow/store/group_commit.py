@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import Final, Protocol
 
 from govflow.audit.record import Ack
@@ -26,7 +26,7 @@ PATIENCE: Final = 0.5
 _logger = logging.getLogger("govflow.store")
 
 
-class _Transaction(Protocol):
+class _Batch(Protocol):
     @property
     def acks(self) -> Sequence[Ack]: ...  # known right before COMMIT: without them nothing happened
 
@@ -65,9 +65,9 @@ class Waiting:
 class GroupCommit:
     """Of one writer."""
 
-    def __init__(self, transaction: Callable[[], AbstractContextManager[_Transaction]]) -> None:
-        """Write through ``transaction``: a durable one, whose acks are known after its end."""
-        self._transaction = transaction
+    def __init__(self, write: Callable[[Callable[[_Batch], None]], None]) -> None:
+        """Write through ``write``: it has a batch filled when it may write, and writes that durably."""
+        self._write_batch = write
         self._queue: deque[Waiting] = deque()
         self._writing = threading.Lock()
 
@@ -80,16 +80,8 @@ class GroupCommit:
         mine = Waiting(record)
         self.queue(mine)  # before the look at the lock: whoever writes looks at the queue after giving it back
         try:
-            while mine.waits:
-                if self._writing.acquire(blocking=False):
-                    try:
-                        if mine.waits:
-                            self._write_all(mine)
-                    finally:
-                        self._writing.release()
-                        self._rouse_next()
-                else:
-                    mine.roused.acquire(timeout=PATIENCE)
+            while mine.waits and not self._written_now(mine):
+                mine.roused.acquire(timeout=PATIENCE)
         except BaseException:
             self.leave(mine)
             raise
@@ -97,6 +89,18 @@ class GroupCommit:
             raise mine.error
         assert mine.ack is not None
         return mine.ack
+
+    def _written_now(self, mine: Waiting) -> bool:
+        """Whether nobody else writes, and so it was written here, or at least tried."""
+        if not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if mine.waits:
+                self._write_all(mine)
+        finally:
+            self._writing.release()
+            self._rouse_next()
+        return True
 
     def queue(self, one: Waiting) -> None:
         """Have somebody write it: whoever writes next."""
@@ -112,8 +116,7 @@ class GroupCommit:
 
     def leave(self, one: Waiting) -> None:
         """Nobody waits for it any more."""
-        with suppress(ValueError):
-            self._queue.remove(one)
+        self._unqueue(one)
         self._rouse_next()
 
     def write_queued(self) -> None:
@@ -129,6 +132,11 @@ class GroupCommit:
         if self._queue:
             with suppress(IndexError):
                 self._queue[0].rouse()
+
+    def _unqueue(self, one: Waiting) -> None:
+        if self._queue:
+            with suppress(ValueError):  # it never was in it, or somebody took it out
+                self._queue.remove(one)
 
     def _write_all(self, mine: Waiting) -> None:
         """Write for all who wait for the same log as ``mine``."""
@@ -150,8 +158,7 @@ class GroupCommit:
                 for one in failed:
                     self._write_alone(one)
         finally:
-            with suppress(ValueError):
-                self._queue.remove(mine)  # the write lock was not had
+            self._unqueue(mine)  # the write lock was not had
             for one in taken:
                 if one.waits and (one.tried or one is mine):
                     one.error = StoreError("Writing was interrupted: whether the record is in the log is not known.")
@@ -164,21 +171,24 @@ class GroupCommit:
 
         Whatever is raised, and whenever: what is committed has its ack afterwards, and what may be is ``tried``.
         """
-        entered: list[_Transaction] = []
+        entered: list[_Batch] = []
+
+        def fill(batch: _Batch) -> None:
+            entered.append(batch)
+            if mine is not None:
+                self._take(mine, taken)  # only now: more came while this thread waited for the write lock
+            for one in taken:
+                one.tried = True
+                batch.add(one.record)
+
         try:
-            with self._transaction() as transaction:
-                entered.append(transaction)
-                if mine is not None:
-                    self._take(mine, taken)  # only now: more came while this thread waited for the write lock
-                for one in taken:
-                    one.tried = True
-                    transaction.add(one.record)
+            self._write_batch(fill)
         finally:
-            for transaction in entered:
-                if transaction.committed:
-                    for one, ack in zip(taken, transaction.acks, strict=True):
+            for batch in entered:
+                if batch.committed:
+                    for one, ack in zip(taken, batch.acks, strict=True):
                         one.ack = ack
-                elif not transaction.acks:
+                elif not batch.acks:
                     for one in taken:
                         one.tried = False
 
@@ -191,8 +201,7 @@ class GroupCommit:
 
     def _take(self, mine: Waiting, taken: list[Waiting]) -> None:
         """Move those of the log of ``mine`` from the queue: a log that is broken fails no other."""
-        with suppress(ValueError):  # somebody took it out, and was interrupted before it was written
-            self._queue.remove(mine)
+        self._unqueue(mine)
         for _ in range(len(self._queue)):
             one = self._queue.popleft()
             fits = one.record.draft.tenant == mine.record.draft.tenant and len(taken) < MOST and not one.tried

@@ -24,10 +24,8 @@ _OF_ITS_KIND: Final = {
     "bigint": "CASE typeof({0}) WHEN 'integer' THEN {0} END",
     "bytea": "CASE typeof({0}) WHEN 'blob' THEN {0} END",
 }
-_MOVE: Final = (
-    "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (tenant) DO UPDATE SET size=excluded.size, hash=excluded.hash, peaks=excluded.peaks"
-)
+_BEGIN: Final = "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_MOVE: Final = "UPDATE audit_head SET size=?, hash=?, peaks=? WHERE tenant=? AND size=? AND hash=? AND peaks=?"
 _NO_HASH: Final = "sha256:"  # what stands where no bytes are: no record has it
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
 _NOTHING: Final[Mapping[str, End]] = {}
@@ -53,15 +51,34 @@ def sequence(
             groups.setdefault(record.tenant, ([], []))[which].append(record)
     ends: dict[str, End] = {}
     for tenant, (maybe, new) in groups.items():
-        end = _end(db, tenant)
-        records = maybe if end == known.get(tenant) else list(_unknown(db, maybe))
-        records += new
-        if records:
-            rows, ends[tenant] = place(end, records)
-            db.insert("audit_record", COLUMNS, rows)
-            db.execute(_MOVE, (tenant, *ends[tenant]))
-            db.insert("audit_value", VALUE_COLUMNS, value_rows(records))
+        end = known.get(tenant)
+        appended = None if end is None else _append(db, tenant, end, maybe + new)
+        if appended is None:
+            end = _end(db, tenant)
+            records = [*_unknown(db, maybe), *new]
+            appended = _append(db, tenant, end, records) if records else None
+        if appended is not None:
+            ends[tenant] = appended
     return ends
+
+
+def _append(db: Database, tenant: str, end: End, records: list[Pending]) -> End | None:
+    """Append records to a log that ends so; its new end, or None where it ends elsewhere."""
+    rows, new = place(end, records)
+    if end.size:
+        moved = db.execute(_MOVE, (*new, tenant, *end)).rowcount == 1
+    else:
+        moved = db.execute(_BEGIN, (tenant, *new)).rowcount == 1
+    if not moved:
+        return None
+    db.insert("audit_record", COLUMNS, rows)
+    db.insert("audit_value", VALUE_COLUMNS, value_rows(records))
+    return new
+
+
+def _end(db: Database, tenant: str) -> End:
+    row = db.execute("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
+    return _read_end(tenant, row)
 
 
 def places_of(db: Database, records: Sequence[Pending]) -> list[int] | None:
@@ -243,11 +260,6 @@ def _newest_pruned(db: Database, writer: str) -> int:
     """The number of a writer's last record that was pruned; -1 if none was."""
     row = db.execute("SELECT next FROM audit_pruned_writer WHERE writer=?", (writer,)).fetchone()
     return -1 if row is None else int(row[0]) - 1
-
-
-def _end(db: Database, tenant: str) -> End:
-    row = db.execute("SELECT size, hash, peaks FROM audit_head WHERE tenant=?", (tenant,)).fetchone()
-    return _read_end(tenant, row)
 
 
 def _read_end(tenant: str, row: Sequence[Any] | None) -> End:

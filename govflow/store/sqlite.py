@@ -43,6 +43,7 @@ class SqliteDatabase(Database):
         self.path = path
         self._lock_file: int | None = None
         self._synchronous = ""
+        self._driver: sqlite3.Connection | None = None
         self._places = in_memory() if path is None else beside(path)
         try:
             if path is not None:
@@ -92,6 +93,7 @@ class SqliteDatabase(Database):
         """Give back every connection, and the lock file."""
         with self._mutex:
             super().close()
+            self._driver = None
             if self._lock_file is not None:
                 os.close(self._lock_file)
                 self._lock_file = None
@@ -105,6 +107,7 @@ class SqliteDatabase(Database):
             return
         super().after_fork()
         self._synchronous = ""
+        self._driver = None
         if self._lock_file is not None:
             os.close(self._lock_file)  # a lock that the parent holds stays with the parent
             self._lock_file = None
@@ -133,7 +136,10 @@ class SqliteDatabase(Database):
         return "BEGIN"
 
     def _raw(self) -> sqlite3.Connection:
-        return self._connection().connection.dbapi_connection  # type: ignore[return-value]  # SQLAlchemy types it wider
+        raw = self._driver
+        if raw is None:  # kept: SQLAlchemy takes a microsecond to find it, and each record needs it five times
+            raw = self._driver = self._connection().connection.dbapi_connection  # type: ignore[assignment]  # or wider
+        return raw  # type: ignore[return-value]  # SQLAlchemy types it wider
 
     def _lock(self) -> None:
         if self.path is None:

@@ -204,13 +204,10 @@ class Writer:
             yield transaction
         self._tell(transaction)
 
-    @contextmanager
-    def _batch(self) -> Iterator[Batch]:
+    def _batch(self, fill: Callable[[Batch], None]) -> None:
         """As a durable transaction with nothing but records in it."""
         self._expect_open()
-        with self._commits.batch() as batch:
-            yield batch
-        self._tell(batch)
+        self._tell(self._commits.batch(fill))
 
     def flush(self) -> None:
         """Bring everything that anyone spooled here to the log."""
