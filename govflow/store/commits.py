@@ -2,13 +2,13 @@
 
 Where the database can do it, records that nothing else is written with go in one statement that commits by itself. It
 holds if the log ends where this process left it and nobody else writes right now; else a transaction is begun, which
-waits for the write lock and looks.
+waits for the write lock and looks. While others write as well that is done at once: the statement would fail mostly.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from govflow.audit.record import Ack, Draft
 from govflow.store import log, placing
 from govflow.store.engine import Database
 from govflow.store.lines import Sparse, made_whole
+from govflow.store.log import Appended
 from govflow.store.new_records import Unnumbered, numbered, unnumbered
 from govflow.store.placing import End, Pending
 
@@ -86,6 +87,8 @@ class Commits:
         self._streams: dict[str, _Stream] = {}
         self._ends: dict[str, End] = {}
         """Where this process left a log, with nothing in it of what is spooled."""
+        self._alone: dict[str, End] = {}
+        """The same, of logs to which nobody else seems to write: to try these first is to be right, mostly."""
 
     @contextmanager
     def transaction(self, durable: bool) -> Iterator[Transaction]:
@@ -105,7 +108,7 @@ class Commits:
             StoreError: the database refused; :attr:`Batch.acks` are there if they may be in the log all the same.
         """
         batch = Batch()
-        if not self._db.at_once:
+        if not (self._db.at_once and self._alone):  # others write, so the lock is waited for: more is added meanwhile
             with self._written([batch], lambda: self._numbered(batch.records), durable=True):
                 fill(batch)
             return batch
@@ -133,10 +136,10 @@ class Commits:
         """A transaction that writes the only one of ``batches`` at its end: it may be put in meanwhile."""
         drained = 0
         sequenced = False
-        ends: dict[str, End] = {}
+        appended: dict[str, Appended] = {}
 
         def before_commit() -> None:
-            nonlocal drained, sequenced, ends
+            nonlocal drained, sequenced, appended
             batch = batches[0]
             waiting = self._spooled.waiting()
             drained = len(waiting)
@@ -147,14 +150,15 @@ class Commits:
                 places = log.places_of(self._db, mine)
                 batch.acks = [] if places is None else _acks(mine, places, durable)
             new = [] if batch.acks else mine
-            ends = log.sequence(self._db, spooled, new, self._ends)
+            appended = log.sequence(self._db, spooled, new, self._alone)
             if new:
-                batch.acks = _acks(mine, _places(mine, ends), durable)
+                batch.acks = _acks(mine, _places(mine, appended), durable)
 
         def done() -> None:
             batches[0].committed = True
             self._spooled.forget(drained)
-            self._ends.update(ends)
+            for tenant, (end, records) in appended.items():
+                self._left(tenant, end, self._ends.get(tenant), end.size - records)
 
         try:
             with self._db.transaction(durable=durable, commit=before_commit, done=done) as connection:
@@ -172,7 +176,7 @@ class Commits:
         if len(tenants) != 1:
             return False
         [tenant] = tenants
-        end = self._ends.get(tenant)
+        end = self._alone.get(tenant)
         if end is None:
             return False
         records = [*(one if isinstance(one, Pending) else made_whole(one) for one in waiting), *mine]
@@ -184,16 +188,26 @@ class Commits:
             return False
         if not written:
             batch.acks = []
+            self._alone.pop(tenant, None)
             return False
         batch.committed = True
         self._spooled.forget(len(waiting))
-        self._ends[tenant] = new
+        self._left(tenant, new, end, end.size)
         return True
+
+    def _left(self, tenant: str, end: End, left: End | None, found: int) -> None:
+        """Keep where a log ends now; it was left at one end, and had so many records when this process came back."""
+        self._ends[tenant] = end
+        if left is None or left.size == found:
+            self._alone[tenant] = end
+        else:
+            self._alone.pop(tenant, None)
 
     def _begin_anew(self) -> None:
         """After a failure: COMMIT may have worked before, so the last numbers may be taken, or not."""
         self._streams.clear()
         self._ends.clear()
+        self._alone.clear()
 
     def _numbered(self, records: Sequence[Unnumbered]) -> list[Pending]:
         """Records of a transaction, with the next numbers of its streams."""
@@ -212,14 +226,14 @@ def _acks(records: Sequence[Pending], places: Sequence[int], durable: bool) -> l
     return [Ack(one.writer, one.writer_seq, durable, at) for one, at in zip(records, places, strict=True)]
 
 
-def _places(records: Sequence[Pending], ends: dict[str, End]) -> Sequence[int]:
+def _places(records: Sequence[Pending], appended: Mapping[str, Appended]) -> Sequence[int]:
     """The places of records that are the last of their logs."""
-    if len(ends) == 1:
-        [end] = ends.values()
+    if len(appended) == 1:
+        [(end, _)] = appended.values()
         return range(end.size - len(records), end.size)
     left = Counter(record.tenant for record in records)
     places = []
     for record in records:
-        places.append(ends[record.tenant].size - left[record.tenant])
+        places.append(appended[record.tenant].end.size - left[record.tenant])
         left[record.tenant] -= 1
     return places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -31,39 +31,46 @@ _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
 _NOTHING: Final[Mapping[str, End]] = {}
 
 
+class Appended(NamedTuple):
+    """The new end of a log, and how many records lead to it from the end before."""
+
+    end: End
+    records: int
+
+
 def sequence(
     db: Database, spooled: Iterable[Pending], fresh: Iterable[Pending] = (), known: Mapping[str, End] = _NOTHING
-) -> dict[str, End]:
+) -> dict[str, Appended]:
     """Append records to the logs of their tenants, in the order given. Inside the caller's transaction.
 
     Args:
         db: where.
         spooled: may be in the log already, and are left out then: a spool may be handed in again.
         fresh: come after them, and are known not to be there.
-        known: ends behind which nothing of ``spooled`` can be: a log that ends so has none of it.
+        known: ends that are tried first, and behind which nothing of ``spooled`` can be.
 
     Returns:
-        The end of each log that records were appended to.
+        What was appended, by tenant; only of those of whom something was.
     """
     groups: dict[str, tuple[list[Pending], list[Pending]]] = {}
     for which, batch in enumerate((spooled, fresh)):
         for record in batch:
             groups.setdefault(record.tenant, ([], []))[which].append(record)
-    ends: dict[str, End] = {}
+    appended: dict[str, Appended] = {}
     for tenant, (maybe, new) in groups.items():
         end = known.get(tenant)
-        appended = None if end is None else _append(db, tenant, end, maybe + new)
-        if appended is None:
+        done = None if end is None else _append(db, tenant, end, maybe + new)
+        if done is None:
             end = _end(db, tenant)
             records = [*_unknown(db, maybe), *new]
-            appended = _append(db, tenant, end, records) if records else None
-        if appended is not None:
-            ends[tenant] = appended
-    return ends
+            done = _append(db, tenant, end, records) if records else None
+        if done is not None:
+            appended[tenant] = done
+    return appended
 
 
-def _append(db: Database, tenant: str, end: End, records: list[Pending]) -> End | None:
-    """Append records to a log that ends so; its new end, or None where it ends elsewhere."""
+def _append(db: Database, tenant: str, end: End, records: list[Pending]) -> Appended | None:
+    """Append records to a log that ends so; None where it ends elsewhere."""
     rows, new = place(end, records)
     if end.size:
         moved = db.execute(_MOVE, (*new, tenant, *end)).rowcount == 1
@@ -73,7 +80,7 @@ def _append(db: Database, tenant: str, end: End, records: list[Pending]) -> End 
         return None
     db.insert("audit_record", COLUMNS, rows)
     db.insert("audit_value", VALUE_COLUMNS, value_rows(records))
-    return new
+    return Appended(new, len(records))
 
 
 def _end(db: Database, tenant: str) -> End:

@@ -80,8 +80,10 @@ def test_where_another_has_written_the_new_end_is_looked_up(
     assert written.append(numbered(2), durable=True).seq == 2
     assert seen.counts == (1, 1, 0)
     assert written.append(numbered(3), durable=True).seq == 3
-    assert seen.counts == (1, 2, 1), "the end is known again"
-    assert numbers(written) == [0, 1, 2, 3]
+    assert seen.counts == (2, 1, 0), "others write: it is not tried"
+    assert written.append(numbered(4), durable=True).seq == 4
+    assert seen.counts == (2, 2, 1), "nobody did since the last time"
+    assert numbers(written) == [0, 1, 2, 3, 4]
 
 
 def test_where_another_has_the_write_lock_it_is_waited_for(written: Store, postgresql_url: str) -> None:
