@@ -35,6 +35,7 @@ PAGE = 4096  # the least that either database writes
 SPOOLED = 50_000
 WAITERS = 64
 OF_EACH = 200
+ROUNDS = 5
 PROCESSES = THREADS = 8
 CROWDED_SECONDS = 5.0
 GOAL_FAIR = 0.8
@@ -200,12 +201,19 @@ def _coroutines(store: Store, name: str) -> Result:
     async def all_of_them() -> None:
         await asyncio.gather(*(write(who) for who in range(WAITERS)))
 
-    began = time.perf_counter()
-    asyncio.run(all_of_them())
-    each = WAITERS * OF_EACH / (time.perf_counter() - began)
-    detail = {"records": WAITERS * OF_EACH, "worst_wait_ms": round(max(waits) * 1e3, 1)}
+    rounds = []
+    for _ in range(ROUNDS):
+        drafts = _drafts()
+        began = time.perf_counter()
+        asyncio.run(all_of_them())
+        rounds.append(WAITERS * OF_EACH / (time.perf_counter() - began))
+    detail = {
+        "records": WAITERS * OF_EACH,
+        "rounds": sorted(map(round, rounds)),
+        "worst_wait_ms": round(max(waits) * 1e3, 1),
+    }
     metric = f"{name}: durable records of {WAITERS} coroutines that wait"
-    return Result(metric, each, "records/s", GOAL_WAITERS[name], at_least=True, detail=detail)
+    return Result(metric, statistics.median(rounds), "records/s", GOAL_WAITERS[name], at_least=True, detail=detail)
 
 
 def _together(store: Store, name: str) -> Result:

@@ -30,6 +30,8 @@ def flat_record(seq: int, digest: str, body: Mapping[str, Any]) -> dict[str, str
     payload = body.get("payload", {})
     row: dict[str, str | int | None] = {name: _cell(name, body.get(name)) for name in COLUMNS}
     row |= {name: _cell(name, payload.get(name)) for name in ("rule", "tier", "verdict")}
+    if row["rule"] is None:
+        row["rule"] = _rules(payload.get("steps"))
     row["payload"] = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode() if body else None
     row["commitments"] = " ".join(sorted(body.get("commitments", ()))) or None
     return row | {"seq": seq, "hash": digest}
@@ -55,6 +57,13 @@ def _cell(name: str, value: object) -> str | int | None:
     if name in NUMBERS:  # 64 bits, as columns of numbers have them
         return value if type(value) is int and abs(value) < 1 << 63 else None
     return value if isinstance(value, str) else None
+
+
+def _rules(steps: object) -> str | None:
+    """The rules of a plan's steps, each once, with blanks between them: a record of a plan has one for each step."""
+    said = steps.values() if isinstance(steps, Mapping) else ()
+    rules = {step.get("rule") for step in said if isinstance(step, Mapping)}
+    return " ".join(sorted(rule for rule in rules if isinstance(rule, str))) or None
 
 
 def _harmless(value: object) -> object:

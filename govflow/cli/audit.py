@@ -50,7 +50,7 @@ def verify(
     With a checkpoint that you kept elsewhere, nothing before it can have been rewritten or cut off unseen, whoever
     holds the database and its keys.
 
-    Exit code 0: verified. 1: tampered, or cannot be judged.
+    Exit code 0: verified. 1: tampered. 4: cannot be judged; what is missing is named.
 
     Examples, one a line:
 
@@ -126,7 +126,7 @@ def verify(
         lines = [f"{one.verdict.outcome}: tenant {plain(one.tenant)}: {plain(one.verdict.words)}" for one in verdicts]
         lines += [f"  root {one.verdict.root}" for one in verdicts if one.verdict.root]
         write("\n".join(lines or ["cannot judge: the database holds no log."]))
-    return 0 if outcome is Outcome.VERIFIED else 1
+    return {Outcome.VERIFIED: 0, Outcome.TAMPERED: 1, Outcome.CANNOT_JUDGE: 4}[outcome]
 
 
 @app.command
