@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -121,6 +121,15 @@ class PostgresDatabase(Database):
 
     def _snapshot_begins(self) -> str:
         return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+    def _connection(self) -> Connection:
+        begins = self._writing is None
+        connection = super()._connection()
+        if (
+            begins
+        ):  # for what is not in a transaction that says so: another's lock on a table is not waited for for ever
+            connection.exec_driver_sql(f"SET lock_timeout = {LOCK_WAIT_MS}")
+        return connection
 
     def _raw(self) -> psycopg.Connection[Any]:
         return self._connection().connection.dbapi_connection  # type: ignore[return-value]  # SQLAlchemy types it wider

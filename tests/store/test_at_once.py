@@ -11,7 +11,7 @@ from govflow.audit.body import parse_body
 from govflow.audit.record import Draft
 from govflow.audit.verify import Outcome
 from govflow.errors import StoreError
-from govflow.store import Store, postgres_append
+from govflow.store import Store, postgres, postgres_append
 from tests.store.things import a_draft
 
 
@@ -187,6 +187,21 @@ def test_what_the_server_refuses_is_told_and_leaves_no_gap(written: Store, postg
         owner.execute("ALTER TABLE audit_record DROP CONSTRAINT none")
     written.append(numbered(2), durable=True)
     assert numbers(written) == [0, 2]
+
+
+def test_a_table_that_somebody_keeps_locked_is_not_waited_for_for_ever(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_BEGIN", postgres._BEGIN.replace(str(postgres.LOCK_WAIT_MS), "200"))
+    monkeypatch.setattr(postgres, "LOCK_WAIT_MS", 200)
+    with Store.open(postgresql_url) as store:
+        store.append(numbered(0), durable=True)
+        with psycopg.connect(postgresql_url) as owner:
+            owner.execute("LOCK TABLE audit_record")
+            with pytest.raises(StoreError, match="lock timeout"):
+                store.append(numbered(1), durable=True)
+        store.append(numbered(2), durable=True)
+        assert numbers(store) == [0, 2]
 
 
 def test_peaks_that_somebody_changed_are_not_written_over(written: Store, postgresql_url: str) -> None:
