@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 import rfc8785
@@ -13,9 +15,11 @@ from hypothesis import strategies as st
 
 from govflow.audit.body import commit, make_body, parse_body
 from govflow.audit.record import Draft
-from govflow.errors import CanonicalError, VocabularyError
+from govflow.errors import CanonicalError, UnusableText, VocabularyError
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+SEARCHED = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+"""Texts by which records are searched for."""
 
 
 def test_a_body_has_these_bytes() -> None:
@@ -44,10 +48,10 @@ def test_one_moment_has_one_spelling() -> None:
     st.builds(
         Draft,
         event=st.sampled_from(["step.intent", "ir.dag_diff_failed"]),
-        tenant=st.text(),
+        tenant=SEARCHED,
         at=st.datetimes(timezones=st.just(UTC)),
-        subject=st.text(),
-        run_id=st.none() | st.text(),
+        subject=SEARCHED,
+        run_id=st.none() | SEARCHED,
         step_id=st.none() | st.text(),
         attempt=st.none() | st.integers(0, 9),
         payload=st.dictionaries(st.text(), st.floats(-1e15, 1e15) | st.text() | st.none()),
@@ -58,6 +62,15 @@ def test_a_body_is_canonical_by_an_independent_implementation(draft: Draft) -> N
     assert rfc8785.dumps(json.loads(body)) == body
     assert json.loads(body)["payload"] == draft.payload
     assert datetime.fromisoformat(json.loads(body)["at"]) == draft.at
+
+
+@pytest.mark.parametrize("where", ["tenant", "subject", "run_id", "rule"])
+def test_a_nul_where_records_are_searched_by_it_is_refused(where: str) -> None:
+    draft = Draft("step.intent", "acme", AT, flow="\0", step_id="\0", payload={"reason": "\0", "\0": 1})
+    assert b"\\u0000" in make_body(draft, writer="w", writer_seq=0, commitments={}), "elsewhere it is as any other"
+    changed: dict[str, Any] = {"payload": {"rule": "\0"}} if where == "rule" else {where: "a\0"}
+    with pytest.raises(UnusableText, match="NUL"):
+        make_body(replace(draft, **changed), writer="w", writer_seq=0, commitments={})
 
 
 def test_a_name_that_is_not_text_is_refused_by_name() -> None:
