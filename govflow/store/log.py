@@ -63,9 +63,15 @@ def sequence(
         if done is None:
             end = _end(db, tenant)
             records = [*_unknown(db, maybe), *new]
-            done = _append(db, tenant, end, records) if records else None
-        if done is not None:
-            appended[tenant] = done
+            if not records:
+                continue
+            done = _append(db, tenant, end, records)
+        if done is None:
+            raise StoreError(
+                f"The head of the log of {tenant!r} was tampered with: nothing moves it.",
+                mend="Restore the database; records cannot be appended to a log whose end is not known.",
+            )
+        appended[tenant] = done
     return appended
 
 

@@ -15,6 +15,7 @@ from govflow.audit.record import GENESIS, Log
 from govflow.audit.verify import How, Outcome
 from govflow.errors import CanonicalError, SchemaNewer, StoreError, VocabularyError
 from govflow.store import Store
+from govflow.store.statements import run
 from govflow.store.tables import METADATA
 from tests.store.seen_raw import REFUSALS, Raw
 from tests.store.things import a_draft, eventually, forked, reaped
@@ -241,3 +242,11 @@ def test_a_store_that_is_forgotten_lets_its_process_end(url: str) -> None:
     subprocess.run([sys.executable, "-c", code, url], check=True, timeout=240, env={**os.environ})
     with Store.open(url) as store:
         assert store.verify("acme").records == 100
+
+
+def test_a_head_that_was_set_back_to_nothing_is_told(store: Store) -> None:
+    store.append(a_draft(), durable=True)
+    with store._writer.transaction() as transaction:
+        run(transaction.connection, "UPDATE audit_head SET size=0, hash=?, peaks=?", (bytes(32), b""))
+    with pytest.raises(StoreError, match="tampered"):
+        store.append(a_draft(), durable=True)
