@@ -1,4 +1,4 @@
-"""The setting ``sinks``: by name, where events go besides Prefect, and which of them."""
+"""The setting ``sinks``: by name, where events go, and which of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints, field_validator, model_validator
 
@@ -19,7 +19,7 @@ SinkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 
 
 class SinkSettings(BaseModel):
-    """One sink: exactly one of the first four says of which kind it is."""
+    """One sink: exactly one of the first five says of which kind it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -27,6 +27,8 @@ class SinkSettings(BaseModel):
     webhook: SecretStr | None = None  # an address may hold a secret
     syslog: str | None = None  # udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH
     function: str | None = None  # package.module:function
+    prefect: Literal[True] | None = None  # Prefect's event feed, in place of what governed runs tell it by themselves
+    sync: bool = False  # a file: each line is on disk before the next is written
     secret_file: Path | None = None  # signs what goes to the webhook
     events: tuple[str, ...] = ("",)  # beginnings of names
 
@@ -51,8 +53,11 @@ class SinkSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_kind(self) -> SinkSettings:
-        if sum(one is not None for one in (self.file, self.webhook, self.syslog, self.function)) != 1:
-            raise ValueError("a sink has exactly one of file, webhook, syslog and function")
+        kinds = (self.file, self.webhook, self.syslog, self.function, self.prefect)
+        if sum(one is not None for one in kinds) != 1:
+            raise ValueError("a sink has exactly one of file, webhook, syslog, function and prefect")
+        if self.sync and self.file is None:
+            raise ValueError("sync goes with file")
         if (self.webhook is None) != (self.secret_file is None):
             raise ValueError("a webhook, and nothing else, has a secret_file")
         if not self.events:

@@ -25,14 +25,31 @@ class CallableSink:
 
         Raises :class:`~govflow.errors.SettingsError` where there is no such function.
         """
-        module, _, name = entry_point.partition(":")
-        mend = "Write package.module:function, a function that takes one envelope."
-        if not module or not name:
-            raise SettingsError(f"{entry_point!r} does not name a function.", mend=mend)
-        try:
-            function = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise SettingsError(f"{entry_point!r} cannot be imported ({type(error).__name__}).", mend=mend) from None
-        if not callable(function):
-            raise SettingsError(f"{entry_point!r} cannot be called.", mend=mend)
-        return cls(function)
+        return cls(_imported(entry_point))
+
+    @classmethod
+    def late(cls, entry_point: str) -> CallableSink:
+        """The same, but imported when the first envelope comes: nobody waits for what they may not need."""
+        found: list[Callable[[Envelope], object]] = []
+
+        def send(envelope: Envelope) -> object:
+            if not found:
+                found.append(_imported(entry_point))
+            return found[0](envelope)
+
+        return cls(send)
+
+
+def _imported(entry_point: str) -> Callable[[Envelope], object]:
+    module, _, name = entry_point.partition(":")
+    mend = "Write package.module:function, a function that takes one envelope."
+    if not module or not name:
+        raise SettingsError(f"{entry_point!r} does not name a function.", mend=mend)
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise SettingsError(f"{entry_point!r} cannot be imported ({type(error).__name__}).", mend=mend) from None
+    if not callable(function):
+        raise SettingsError(f"{entry_point!r} cannot be called.", mend=mend)
+    taken: Callable[[Envelope], object] = function
+    return taken

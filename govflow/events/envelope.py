@@ -25,6 +25,8 @@ class Meta(StrictModel):
     tenant_id: NonEmpty
     correlation_id: NonEmpty
     criticality: Severity
+    flow: str | None = None
+    step_id: str | None = None
 
 
 class Envelope(StrictModel):
@@ -59,5 +61,7 @@ def envelope_of(draft: Draft, ack: Ack) -> Envelope | None:
             # A record that is part of nothing larger is its own correlation.
             correlation_id=draft.correlation or draft.run_id or identity,
             criticality=criticality,
+            flow=draft.flow,
+            step_id=draft.step_id,
         ),
     )

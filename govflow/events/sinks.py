@@ -7,6 +7,7 @@ counted, and said once for each sink.
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
 import queue
@@ -14,11 +15,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from govflow.events.envelope import Envelope
+from govflow.ir.canonical import canonical
 
 QUEUE: Final = 4_096
 """Envelopes that may wait for one slow sink."""
@@ -30,7 +33,10 @@ _logger = logging.getLogger("govflow.events")
 
 
 class Sink(Protocol):
-    """Whatever takes envelopes. It is called from a thread of its own, one envelope at a time, and may raise."""
+    """Whatever takes envelopes, one at a time. It may raise.
+
+    It is called in a thread of its own, in a copy of the context (:mod:`contextvars`) of whoever published.
+    """
 
     def send(self, envelope: Envelope) -> None:
         """Take one envelope."""
@@ -48,16 +54,31 @@ class ListSink:
 
 
 class JsonlSink:
-    """Appends one line of JSON for each envelope to a file that only this user can read."""
+    """Appends one line of canonical JSON for each envelope to a file that only this user can read.
 
-    def __init__(self, path: Path) -> None:
+    ``sync``: a line is on disk before the next is taken.
+    """
+
+    def __init__(self, path: Path, *, sync: bool = False) -> None:
         self._path = path
+        self._sync = sync
 
     def send(self, envelope: Envelope) -> None:
-        """Append it; opened anew each time, so that the file may be rotated away."""
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Append it; opened anew each time, so that the file may be rotated away.
+
+        Raises:
+            OSError: the line is not, or not whole, in the file.
+        """
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, envelope.model_dump_json().encode() + b"\n")
+            line = canonical(envelope.model_dump(mode="json"), envelope.type) + b"\n"
+            length = os.fstat(file).st_size
+            if length and os.pread(file, 1, length - 1) != b"\n":
+                line = b"\n" + line  # what a full disk cut off stays a line of its own
+            if os.write(file, line) != len(line):
+                raise OSError(errno.ENOSPC, "the line was cut off")
+            if self._sync:
+                os.fdatasync(file)
         finally:
             os.close(file)
 
@@ -157,7 +178,7 @@ class _Lane:
     def __init__(self, route: Route, capacity: int) -> None:
         self.route = route
         self._name = type(route.sink).__name__
-        self._queue: queue.Queue[Envelope] = queue.Queue(capacity)
+        self._queue: queue.Queue[tuple[Envelope, Context]] = queue.Queue(capacity)
         self._mark = max(1, int(capacity * route.high_water))
         self._high = False
         self._said: set[str] = set()
@@ -167,7 +188,7 @@ class _Lane:
 
     def put(self, envelope: Envelope) -> None:
         try:
-            self._queue.put_nowait(envelope)
+            self._queue.put_nowait((envelope, copy_context()))
         except queue.Full:
             with self._counting:
                 self._overflowed += 1
@@ -190,19 +211,21 @@ class _Lane:
 
     def _run(self) -> None:
         while True:
-            envelope = self._queue.get()
-            try:
-                self.route.sink.send(envelope)
-                with self._counting:
-                    self._delivered += 1
-            except Exception as error:  # noqa: BLE001  # a sink may raise what it likes; it is counted and said
-                with self._counting:
-                    self._failed += 1
-                self._say("it failed", error)
-            finally:
-                if self._high and self._queue.qsize() <= self._mark // 2:
-                    self._high = False
-                self._queue.task_done()
+            envelope, context = self._queue.get()
+            context.run(self._send, envelope)
+            if self._high and self._queue.qsize() <= self._mark // 2:
+                self._high = False
+            self._queue.task_done()
+
+    def _send(self, envelope: Envelope) -> None:
+        try:
+            self.route.sink.send(envelope)
+            with self._counting:
+                self._delivered += 1
+        except Exception as error:  # noqa: BLE001  # a sink may raise what it likes; it is counted and said
+            with self._counting:
+                self._failed += 1
+            self._say("it failed", error)
 
     def _rise(self, tell: Callable[[SinkStats], object]) -> None:
         with self._counting:

@@ -1,4 +1,7 @@
-"""Governance events in Prefect's event feed, so that automations can react to them."""
+"""Governance events in Prefect's event feed, so that automations can react to them.
+
+Governed runs tell the feed of all of them by themselves, unless a sink of the settings does (:mod:`.event_feed`).
+"""
 
 from __future__ import annotations
 
@@ -17,24 +20,30 @@ _log = get_logger(__name__)
 
 
 def publish(draft: Draft, ack: Ack | None) -> None:
-    """Emit a record as a Prefect event. Never raises and never waits: the record in the log is the truth.
+    """Emit a record as a Prefect event. Never raises and never waits: the record in the log is the truth."""
+    try:
+        payload = _payload(draft, ack)
+        tenant, run_id, flow = draft.tenant, draft.run_id, draft.flow
+        emit_event(**shown(event=draft.event, tenant=tenant, run_id=run_id, flow=flow, at=draft.at, payload=payload))
+    except Exception as error:  # noqa: BLE001 - an event bus that is down must not stop a run
+        _log.warning("event.lost", event_name=draft.event, reason=f"{type(error).__name__}: {error}")
+
+
+def shown(
+    *, event: str, tenant: str, run_id: str | None, flow: str | None, at: datetime, payload: dict[str, Any]
+) -> dict[str, Any]:
+    """The members of a Prefect event.
 
     The resource is the flow run, so that Prefect's pages show the event there; a rule can follow ``govflow.tenant``.
     """
-    try:
-        emit_event(
-            event=draft.event,
-            resource={
-                "prefect.resource.id": f"govflow.run.{draft.run_id}",
-                "prefect.resource.name": draft.flow or "",
-                "govflow.tenant": draft.tenant,
-            },
-            related=[{"prefect.resource.id": f"prefect.flow-run.{draft.run_id}", "prefect.resource.role": "flow-run"}],
-            occurred=draft.at,
-            payload=_payload(draft, ack),
-        )
-    except Exception as error:  # noqa: BLE001 - an event bus that is down must not stop a run
-        _log.warning("event.lost", event_name=draft.event, reason=f"{type(error).__name__}: {error}")
+    resource = {"prefect.resource.name": flow or "", "govflow.tenant": tenant}
+    if run_id is None:
+        resource["prefect.resource.id"] = f"govflow.tenant.{tenant}"
+        related = []
+    else:
+        resource["prefect.resource.id"] = f"govflow.run.{run_id}"
+        related = [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}]
+    return {"event": event, "resource": resource, "related": related, "occurred": at, "payload": payload}
 
 
 def publish_about(request: ApprovalRequest, event: str, payload: Mapping[str, Any] | None = None) -> None:

@@ -34,17 +34,18 @@ class PrefectPort(StorePort):
         self.cancelled = False  # somebody cancelled the run while it waited
         self.shared = False  # steps of the run may wait in other processes as well
         self._gate: Gate | None = None  # held while somebody may wait, so that there is one for the run
+        self._feeds = not any(sink.prefect for sink in workspace.settings.sinks.values())  # else that sink does
 
     def wrote(self, record: Draft, ack: Ack, *, durable: bool) -> None:
         """Publish what is one of the ``ir.*`` events."""
         super().wrote(record, ack, durable=durable)
-        if record.event.startswith("ir."):
+        if self._feeds and record.event.startswith("ir."):
             publish(record, ack)
 
     def open_request(self, request: ApprovalRequest, draft: Draft) -> ApprovalRequest:
         """Open a request and say so."""
         opened = super().open_request(request, draft)
-        if opened.request_id == request.request_id:
+        if self._feeds and opened.request_id == request.request_id:
             publish(draft, None)
         return opened
 
@@ -57,14 +58,14 @@ class PrefectPort(StorePort):
     ) -> ApprovalRequest | None:
         """Open and approve a request under a standing approval, and say so."""
         opened = super().use_standing(request, draft, plan_hash, parameters)
-        if opened is not None:
+        if self._feeds and opened is not None:
             publish(draft, None)
         return opened
 
     def claim(self, request: ApprovalRequest, attempts_allowed: int, draft: Draft) -> bool:
         """Claim an approved request and say so."""
         claimed = super().claim(request, attempts_allowed, draft)
-        if claimed:
+        if self._feeds and claimed:
             publish(draft, None)
         return claimed
 
@@ -85,13 +86,14 @@ class PrefectPort(StorePort):
 
     def publish_invalid(self, request: ApprovalRequest, refused: VoteRefused) -> None:
         """Say that an answer did not count; the store has recorded it."""
-        if isinstance(refused, TokenInvalid):  # a good token whose owner's vote does not count is another event
+        # A good token whose owner's vote does not count is another event.
+        if self._feeds and isinstance(refused, TokenInvalid):
             publish_about(request, "ir.approval_invalid", {"cause": refused.code})
 
     def current(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request as it stands; says so when its time is over."""
         found = super().current(request)
-        if found.state is RequestState.EXPIRED and request.state is RequestState.PENDING:
+        if self._feeds and found.state is RequestState.EXPIRED and request.state is RequestState.PENDING:
             publish_expired(found)
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -19,6 +20,9 @@ from govflow.store import Store
 from govflow.telemetry import get_logger, redact
 
 _log = get_logger(__name__)
+
+PREFECT: Final = "govflow.prefect.event_feed:send"
+"""What tells Prefect's event feed of an envelope; it is above this room, and only imported when one is sent."""
 
 
 def tell_sinks(store: Store, settings: Settings) -> FanOut:
@@ -51,7 +55,9 @@ def sink_of(given: SinkSettings) -> Sink:
             function.
     """
     if given.file is not None:
-        return JsonlSink(given.file)
+        return JsonlSink(given.file, sync=given.sync)
+    if given.prefect:
+        return CallableSink.late(PREFECT)
     if given.function is not None:
         return CallableSink.named(given.function)
     if given.syslog is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -19,7 +20,8 @@ ACK = Ack("host.1.aa.s1", 4, durable=False)
 @pytest.mark.covers("S5-52", "S5-54", "S5-55", "S5-56")
 @pytest.mark.parametrize("event", IR_EVENTS)
 def test_an_envelope_has_these_members_and_no_others(event: str) -> None:
-    draft = Draft(event, "acme", AT, run_id="r", correlation="c", payload={"tier": 3}, values={"mail": "m@example.org"})
+    where: dict[str, Any] = {"run_id": "r", "flow": "etl", "step_id": "etl/load#1", "correlation": "c"}
+    draft = Draft(event, "acme", AT, **where, payload={"tier": 3}, values={"mail": "m@example.org"})
     envelope = envelope_of(draft, ACK)
     assert envelope is not None
     assert json.loads(envelope.model_dump_json()) == {
@@ -29,7 +31,13 @@ def test_an_envelope_has_these_members_and_no_others(event: str) -> None:
         "target": "r",
         "timestamp": "2026-03-01T12:00:00Z",
         "payload": {"tier": 3},
-        "meta": {"tenant_id": "acme", "correlation_id": "c", "criticality": IR_EVENTS[event].value},
+        "meta": {
+            "tenant_id": "acme",
+            "correlation_id": "c",
+            "criticality": IR_EVENTS[event].value,
+            "flow": "etl",
+            "step_id": "etl/load#1",
+        },
     }
 
 

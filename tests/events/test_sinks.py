@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from govflow.errors import SettingsError
 from govflow.events.callable_sink import CallableSink
 from govflow.events.envelope import Envelope, envelope_of
 from govflow.events.sinks import FanOut, JsonlSink, ListSink, Route, SinkStats
+from govflow.ir.canonical import canonical
 from govflow.store import Store
 from tests.store.things import eventually, forked, reaped
 
@@ -102,6 +104,79 @@ def test_a_file_of_lines_is_for_this_user_only(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     assert [json.loads(line)["payload"]["n"] for line in lines] == [0, 1, 2]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.covers("S1-34")
+def test_a_line_is_canonical_and_whole_after_one_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = JsonlSink(path, sync=True)
+    sink.send(an_envelope(0))
+    with path.open("ab") as torn:
+        torn.write(b'{"id":"w:1","me')  # the disk was full
+    sink.send(an_envelope(2))
+    first, cut, last = path.read_bytes().splitlines()
+    assert cut == b'{"id":"w:1","me'
+    for line, n in ((first, 0), (last, 2)):
+        assert line == canonical(json.loads(line))
+        assert json.loads(line)["payload"]["n"] == n
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from govflow.events.sinks import JsonlSink
+from tests.events.test_sinks import an_envelope
+sink, n = JsonlSink(Path(sys.argv[1]), sync=True), 0
+while True:
+    sink.send(an_envelope(n))
+    print(n, flush=True)
+    n += 1
+"""
+
+
+@pytest.mark.covers("S1-34")
+def test_no_line_that_was_written_is_lost_to_a_kill(tmp_path: Path) -> None:
+    path, said = tmp_path / "events.jsonl", -1
+    for _ in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        ) as writing:
+            assert writing.stdout is not None
+            for _ in range(20):
+                said = int(writing.stdout.readline())
+            writing.kill()
+            said = max([said, *map(int, writing.stdout.read().splitlines())])
+        numbers = [json.loads(line)["payload"]["n"] for line in path.read_text().splitlines()]
+        assert numbers[: said + 1] == list(range(said + 1))
+        path.unlink()
+
+
+def test_a_sink_is_called_in_the_context_of_whoever_published() -> None:
+    run: ContextVar[str] = ContextVar("run", default="none")
+    got: list[str] = []
+    fan_out = FanOut([CallableSink(lambda _: got.append(run.get()))])
+
+    def publish(name: str) -> None:
+        run.set(name)
+        fan_out.publish(an_envelope())
+
+    for name in ("a", "b"):
+        copy_context().run(publish, name)
+    fan_out.publish(an_envelope())
+    assert fan_out.flush(240)
+    assert got == ["a", "b", "none"]
+
+
+def test_a_function_that_is_imported_late_is_imported_at_the_first_envelope() -> None:
+    sys.modules.pop("tests.events.late_sink", None)
+    fan_out = FanOut([CallableSink.late("tests.events.late_sink:take"), CallableSink.late("no_such_module_here:x")])
+    assert "tests.events.late_sink" not in sys.modules
+    fan_out.publish(an_envelope(7))
+    assert fan_out.flush(240)
+    from tests.events.late_sink import taken
+
+    assert taken == [an_envelope(7)]
+    assert [(stats.delivered, stats.failed) for stats in fan_out.stats()] == [(1, 0), (0, 1)]
 
 
 def test_publishing_works_after_a_fork(tmp_path: Path) -> None:

@@ -109,10 +109,11 @@ def test_the_approval_page_says_what_is_asked_and_how_to_answer(home: Home, clie
 
 
 @pytest.mark.covers("S5-42", "S5-43", "S5-44", "S5-46", "S5-47", "S5-48", "S5-49", "S5-50", "S5-54", "S5-55", "S5-56")
+@pytest.mark.parametrize("sinks", ["{}", '{"feed": {"prefect": true}}'], ids=["by itself", "as a sink"])
 def test_each_of_the_nine_events_reaches_the_feed_and_the_log(
-    home: Home, client: SyncPrefectClient, prefect_server: str
+    home: Home, client: SyncPrefectClient, prefect_server: str, sinks: str
 ) -> None:
-    home.configure(policy=RULES, tenant="default")
+    home.configure(policy=RULES, tenant="default", sinks=sinks)
     module = home.load(SOURCE)
     for _ in range(2):
         module.harmless()  # the second finds the plan of the first: dag_diff_ok
