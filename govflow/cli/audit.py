@@ -56,6 +56,7 @@ def verify(
 
     - `govflow audit verify`
     - `govflow audit verify copy-of-govflow.db --format json`
+    - `govflow audit verify --key "$(cat log.key)"`
     - `govflow audit verify --checkpoint monday.txt --key "$(cat log.key)"`
     - `govflow audit verify --since-checkpoint monday.txt --key "$(cat log.key)"`
     - `govflow audit verify log.jsonl --key "$(cat log.key)"`
@@ -68,7 +69,8 @@ def verify(
         tenant: check the log of this tenant only.
         checkpoint: a file with a checkpoint of this log, as `govflow audit checkpoint` prints it.
         since_checkpoint: such a file, which you trust: only what follows is read, and that it does follow is checked.
-        keys: verifier keys of the log, as `govflow audit keys` printed them when you got them.
+        keys: verifier keys of the log, as `govflow audit keys` printed them when you got them. The checkpoints in the
+            database have to be signed by them, too: one that is not, or none at all, cannot be judged.
         witnesses: verifier keys of witnesses, as each prints its own.
         quorum: how many of these witnesses must have cosigned: the checkpoint that was named, else one that the
             database or the export has; all of them, if it is not said. Too few: it cannot be judged.

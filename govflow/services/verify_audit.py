@@ -72,7 +72,8 @@ def verify_log(
         held: a checkpoint of that log that was kept elsewhere, with its signature checked.
         since: check only what follows that checkpoint.
         jobs: how many processes check at once.
-        keys: of the log; those that the database holds, if none are given. They matter for ``witnesses``.
+        keys: of the log: its checkpoints in the database have to be signed by them. If none are given, those that the
+            database holds count for ``witnesses``.
         witnesses: who has to have cosigned ``held``, or else some checkpoint of the database.
         told: called now and then.
 
@@ -105,9 +106,9 @@ def _verified(
     if held is None and found is not None:
         held = found.held
     if since and held is not None:
-        verdict = store.verify_since(tenant, held, told)
+        verdict = store.verify_since(tenant, held, told, keys)
     else:
-        verdict = store.verify(tenant, held, checker, told)
+        verdict = store.verify(tenant, held, checker, told, keys)
     return LogVerdict(tenant, verdict if found is None else judged(verdict, found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Any, Self
 from govflow.audit.record import Ack, Draft, Entry, Head
 from govflow.audit.spans import Held, Told
 from govflow.audit.template import Template
+from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.verify import Verdict
 from govflow.store import log
 from govflow.store.api_keys import ApiKeys
@@ -226,6 +227,7 @@ class Store:
         held: Held | None = None,
         checker: Checker | None = None,
         told: Told = lambda done, total: None,
+        keys: Sequence[VerifierKey] = (),
     ) -> Verdict:
         """Check the whole log of a tenant against the head that stands in the same database, at one moment.
 
@@ -234,16 +236,23 @@ class Store:
             held: a checkpoint that was kept elsewhere.
             checker: who checks the spans of the log, such as several processes; None: this thread does.
             told: called now and then.
+            keys: of the log, as whoever asks got them: the checkpoints in the database have to be signed by them.
         """
         self.flush()
         with self._db.snapshot() as connection:
-            return verify_at_one_moment(self._db, connection, tenant, held, checker, told)
+            return verify_at_one_moment(self._db, connection, tenant, held, checker, told, keys)
 
-    def verify_since(self, tenant: str, held: Held, told: Told = lambda done, total: None) -> Verdict:
+    def verify_since(
+        self,
+        tenant: str,
+        held: Held,
+        told: Told = lambda done, total: None,
+        keys: Sequence[VerifierKey] = (),
+    ) -> Verdict:
         """Check what follows a checkpoint that is trusted, and that it does follow; the rest is not read again."""
         self.flush()
         with self._db.snapshot() as connection:
-            return verify_since(self._db, connection, tenant, held, told)
+            return verify_since(self._db, connection, tenant, held, told, keys)
 
 
 @cache

@@ -1,7 +1,7 @@
 """What the checkpoints in a database say of a log in it: its records have to lead to each of them.
 
 Whoever can write the one table can write the other: this finds what was changed, cut or set back by somebody who forgot
-them, or could not sign others. Signatures are not checked here; those who hold the keys do that.
+them; and where whoever asks has the keys of the log, also by somebody who could not sign others.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from govflow.audit.checkpoint import Checkpoint, origin_of
-from govflow.audit.note import parse_note
+from govflow.audit.checkpoint import Checkpoint, open_checkpoint, origin_of
+from govflow.audit.note import BadSignature, NotTrusted, parse_note
 from govflow.audit.spans import Held
 from govflow.audit.spelling import Malformed
+from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.verify import How, Outcome, Verdict
 from govflow.store.tables import AUDIT_CHECKPOINT as CHECKPOINT
 from govflow.store.tables import AUDIT_ORIGIN as ORIGIN
@@ -31,15 +32,27 @@ class Stored:
     """Checkpoints of a log, the largest first; where there are very many, the newest and others all along the log.
 
     ``spoilt`` are the sizes of rows that hold no checkpoint of that log and size. ``all`` is how many there are.
+    ``keyed``: signatures were looked at; ``unsigned`` are then the sizes of those that none of the keys has signed.
     """
 
     helds: tuple[Held, ...] = ()
     spoilt: tuple[int, ...] = ()
     all: int = 0
+    keyed: bool = False
+    unsigned: tuple[int, ...] = ()
 
 
-def stored_checkpoints(connection: Connection, tenant: str, behind: int = 0) -> Stored:
-    """Read them. ``connection`` sees one moment; those of at most ``behind`` records are left out."""
+def stored_checkpoints(
+    connection: Connection, tenant: str, behind: int = 0, keys: Sequence[VerifierKey] = ()
+) -> Stored:
+    """Read them.
+
+    Args:
+        connection: sees one moment.
+        tenant: whose log.
+        behind: those of at most so many records are left out.
+        keys: of the log, as whoever asks got them; without any, nobody's signature is asked for.
+    """
     of_tenant = (CHECKPOINT.c.tenant == tenant, CHECKPOINT.c.size > behind)
     every = select(CHECKPOINT.c.size).where(*of_tenant).order_by(CHECKPOINT.c.size.desc())
     found = list(connection.execute(every).scalars())
@@ -49,14 +62,21 @@ def stored_checkpoints(connection: Connection, tenant: str, behind: int = 0) -> 
     wanted = sizes[:: -(-len(sizes) // _MOST) or 1]
     origin = _origin(connection.execute(select(ORIGIN.c.name)).scalar(), tenant)
     helds: list[Held] = []
+    unsigned: list[int] = []
     for first in range(0, len(wanted), _AT_ONCE):
         for size, note in _notes(connection, tenant, wanted[first : first + _AT_ONCE]).items():
             told = _told(note)
-            if told is not None and told.size == size and told.origin == origin:
-                helds.append(Held(size, told.root, _KEPT))
-            else:
+            if told is None or told.size != size or told.origin != origin:
                 spoilt.append(size)
-    return Stored(tuple(sorted(helds, reverse=True)), tuple(sorted(spoilt)), len(found))
+                continue
+            helds.append(Held(size, told.root, _KEPT))
+            signed = not keys or _signed(note, told.origin, keys)
+            if signed is None:
+                spoilt.append(size)
+            elif not signed:
+                unsigned.append(size)
+    left = tuple(sorted(helds, reverse=True))
+    return Stored(left, tuple(sorted(spoilt)), len(found), bool(keys), tuple(sorted(unsigned)))
 
 
 def _notes(connection: Connection, tenant: str, sizes: Sequence[int]) -> dict[int, Any]:
@@ -84,10 +104,28 @@ def _told(note: Any) -> Checkpoint | None:
         return None
 
 
-def said_of(verdict: Verdict, stored: Stored) -> Verdict:
-    """The verdict on a log that was held to them, in words that say so; tampered where a row holds none."""
-    if verdict.outcome is not Outcome.VERIFIED or not stored.all:
+def _signed(note: Any, origin: str, keys: Sequence[VerifierKey]) -> bool | None:
+    """Whether one of the keys has; None where what stands there as the signature of one is none."""
+    try:
+        open_checkpoint(note, origin=origin, keys=keys)
+    except BadSignature:
+        return None
+    except NotTrusted:
+        return False
+    return True
+
+
+def said_of(verdict: Verdict, stored: Stored, held: Held | None = None) -> Verdict:
+    """The verdict on a log that was held to them, in words that say so.
+
+    Tampered where a row holds none. Where signatures are asked for and one is missing, it cannot be judged; nor where
+    there is no checkpoint at all, here or ``held``.
+    """
+    if verdict.outcome is not Outcome.VERIFIED:
         return verdict
+    if not stored.all:
+        words = f"What is missing: a checkpoint in {_KEPT}, which one of the keys that were given has signed."
+        return _unjudged(verdict, words) if stored.keyed and held is None else verdict
     if stored.spoilt:
         size = stored.spoilt[0]
         words = f"What {_KEPT} holds as the checkpoint of {size} records was altered: it is none of this log."
@@ -95,7 +133,22 @@ def said_of(verdict: Verdict, stored: Stored) -> Verdict:
         return replace(
             verdict, outcome=Outcome.TAMPERED, words=words, seq=max(seq, 0), how=How.ALTERED, hash=None, root=None
         )
+    if stored.unsigned:
+        count, last = len(stored.unsigned), stored.unsigned[-1]
+        which = (
+            f"The checkpoint of {last} records" if count == 1 else f"{count} checkpoints, the last of {last} records,"
+        )
+        words = (
+            f"{which} in {_KEPT} {'is' if count == 1 else 'are'} signed by none of the keys that were given."
+            " What is missing: the key that did, from somebody whom you trust; or it was put there."
+        )
+        return _unjudged(verdict, words)
     looked_at = f"{len(stored.helds)} of " if len(stored.helds) < stored.all else ""
     agree = "1 checkpoint in" if stored.all == 1 else f"{looked_at}{stored.all} checkpoints in"
     verb = "agrees" if stored.all == 1 else "agree"
-    return replace(verdict, words=f"{verdict.words} {agree} {_KEPT} {verb}.")
+    signed = ", signed by the keys that were given" if stored.keyed else ""
+    return replace(verdict, words=f"{verdict.words} {agree} {_KEPT} {verb}{signed}.")
+
+
+def _unjudged(verdict: Verdict, words: str) -> Verdict:
+    return replace(verdict, outcome=Outcome.CANNOT_JUDGE, words=words, hash=None, root=None)

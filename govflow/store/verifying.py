@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from govflow.audit.spans import SPAN, Joined, Span, SpanCheck, Told, join, roots_of
+from govflow.audit.verifier_key import VerifierKey
 from govflow.audit.verify import Held, How, Outcome, Verdict, verify
 from govflow.errors import StoreError
 from govflow.store import log
@@ -35,7 +36,13 @@ Checker = Callable[[Sequence[Part]], Generator[Span | None]]
 
 
 def verify_at_one_moment(
-    db: Database, connection: Connection, tenant: str, held: Held | None, checker: Checker | None, told: Told
+    db: Database,
+    connection: Connection,
+    tenant: str,
+    held: Held | None,
+    checker: Checker | None,
+    told: Told,
+    keys: Sequence[VerifierKey] = (),
 ) -> Verdict:
     """Check a log against the head beside it, and against the checkpoints in the same database.
 
@@ -46,6 +53,7 @@ def verify_at_one_moment(
         held: a checkpoint that was kept elsewhere.
         checker: who checks the spans; None: this thread does.
         told: called after each span.
+        keys: of the log, as whoever asks got them: the checkpoints in the database have to be signed by them.
     """
     gone = pruned(connection, tenant)
     try:
@@ -62,7 +70,7 @@ def verify_at_one_moment(
         refused = _refused(connection, tenant, held, gone)
         if refused is not None:
             return refused
-    stored = stored_checkpoints(connection, tenant, 0 if gone is None else gone.until)
+    stored = stored_checkpoints(connection, tenant, 0 if gone is None else gone.until, keys)
     roots = roots_of([*([] if held is None else [held]), *stored.helds])
     good = Joined(tenant) if gone is None else gone.good
     start = good.size
@@ -79,9 +87,9 @@ def verify_at_one_moment(
     with closing(log.walk(connection, tenant, start)) as entries:
         verdict = verify(entries, head, held, good, stored.helds)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
-        return said_of(verdict, stored)
+        return said_of(verdict, stored, held)
     words = f"Records {gone.until} to {verdict.records - 1} verified against {verdict.against}."
-    verdict = said_of(replace(verdict, words=words, records=verdict.records - gone.until), stored)
+    verdict = said_of(replace(verdict, words=words, records=verdict.records - gone.until), stored, held)
     return replace(verdict, words=verdict.words + gone.words())
 
 
@@ -101,7 +109,9 @@ def _refused(connection: Connection, tenant: str, held: Held, gone: Pruned) -> V
     return Verdict(Outcome.TAMPERED, words, 0, against, seq=held.size - 1, how=How.REWRITTEN)
 
 
-def verify_since(db: Database, connection: Connection, tenant: str, held: Held, told: Told) -> Verdict:
+def verify_since(
+    db: Database, connection: Connection, tenant: str, held: Held, told: Told, keys: Sequence[VerifierKey] = ()
+) -> Verdict:
     """Check what follows a checkpoint; all of the log where the database does not lead to that checkpoint.
 
     Args:
@@ -110,21 +120,22 @@ def verify_since(db: Database, connection: Connection, tenant: str, held: Held, 
         tenant: whose log.
         held: the checkpoint, which is trusted.
         told: called where all of the log is read.
+        keys: as above; of the checkpoints behind the one that is trusted.
     """
     if held.size <= log.begins_at(connection, tenant):
-        return verify_at_one_moment(db, connection, tenant, held, None, told)
+        return verify_at_one_moment(db, connection, tenant, held, None, told, keys)
     good = joined_at(connection, tenant, held)
     if good is None:
-        verdict = verify_at_one_moment(db, connection, tenant, held, None, told)
+        verdict = verify_at_one_moment(db, connection, tenant, held, None, told, keys)
         more = " Its tiles do not lead to the checkpoint, so every record was read."
         return replace(verdict, words=verdict.words + more)
     try:
         head = log.head(connection, tenant)
     except StoreError:
-        return verify_at_one_moment(db, connection, tenant, held, None, told)
-    stored = stored_checkpoints(connection, tenant, held.size)
+        return verify_at_one_moment(db, connection, tenant, held, None, told, keys)
+    stored = stored_checkpoints(connection, tenant, held.size, keys)
     with closing(log.walk(connection, tenant, held.size)) as entries:
-        verdict = said_of(verify(entries, head, held, good, stored.helds), stored)
+        verdict = said_of(verify(entries, head, held, good, stored.helds), stored, held)
     more = f" Not read again were the first {held.size} records, which the checkpoint covers."
     return replace(verdict, words=verdict.words + more)
 

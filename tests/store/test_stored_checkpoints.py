@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from govflow.audit.checkpoint import Checkpoint, origin_of, sign_checkpoint
 from govflow.audit.leaf import leaf_bytes, leaf_digest
 from govflow.audit.merkle import CompactRange
 from govflow.audit.spans import Held
+from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.audit.verify import How, Outcome, Verdict
 from govflow.services.verify_in_processes import in_processes
 from govflow.store import Store, stored_checkpoints, verifying
@@ -160,6 +163,76 @@ def test_whatever_stands_there_is_a_verdict(sqlite_url: str, change: str, seq: i
             raw.without_triggers(table, f"UPDATE {table} SET {'note = note' if 'check' in table else 'name = name'}")
         raw.execute(change)
         assert found(store.verify("acme")) == (seq, How.ALTERED)
+
+
+KEY = VerifierKey(origin_of(NAME, "acme"), Kind.NOTE, PRIVATE.public_key().public_bytes_raw())
+NEWER = Ed25519PrivateKey.generate()
+NEWER_KEY = VerifierKey(KEY.name, Kind.NOTE, NEWER.public_key().public_bytes_raw())
+
+
+@pytest.mark.covers("S4-29")
+def test_whoever_has_the_key_is_told_that_it_signed_them(store: Store) -> None:
+    made = written(store)
+    for verdict in (store.verify("acme", keys=[NEWER_KEY, KEY]), store.verify_since("acme", made[2], keys=[KEY])):
+        assert verdict.outcome is Outcome.VERIFIED and verdict.root
+        assert (
+            verdict.words.rstrip(".")
+            .partition(" Not read")[0]
+            .rstrip(".")
+            .endswith("signed by the keys that were given")
+        )
+    assert "signed" not in store.verify("acme").words
+
+
+def test_one_that_another_key_signed_cannot_be_judged_until_that_is_there(store: Store, raw: Raw) -> None:
+    made = written(store)
+    for size in (16, 30):
+        root = next(held.root for held in made if held.size == size)
+        put(raw, size, str(sign_checkpoint(Checkpoint(KEY.name, size, root), NEWER)))
+    assert store.verify("acme").outcome is Outcome.VERIFIED
+    verdict = store.verify("acme", keys=[KEY])
+    assert (verdict.outcome, verdict.root) == (Outcome.CANNOT_JUDGE, None)
+    assert verdict.words.startswith("2 checkpoints, the last of 30 records, in its own database are signed by none")
+    verdict = store.verify_since("acme", made[2], keys=[KEY])
+    assert verdict.outcome is Outcome.CANNOT_JUDGE
+    assert verdict.words.startswith("The checkpoint of 30 records in its own database is signed by none")
+    assert store.verify("acme", keys=[KEY, NEWER_KEY]).outcome is Outcome.VERIFIED
+
+
+def test_who_made_records_and_checkpoints_anew_without_the_key_is_found(store: Store, raw: Raw) -> None:
+    written(store)
+    rewritten(store, raw, 0)
+    for size in SIZES:
+        put(raw, size, str(sign_checkpoint(Checkpoint(KEY.name, size, root_of(store, size)), NEWER)))
+    assert store.verify("acme").outcome is Outcome.VERIFIED, "who does not ask for signatures is not told of any"
+    verdict = store.verify("acme", keys=[KEY])
+    assert verdict.outcome is Outcome.CANNOT_JUDGE
+    assert verdict.words.startswith("5 checkpoints, the last of 30 records, in its own database are signed by none")
+
+
+def test_a_signature_of_the_key_that_is_none_is_tampering(store: Store, raw: Raw) -> None:
+    made = {held.size: held.root for held in written(store)}
+    signed, forged = note(16, made[16]), note(9, made[9])
+    put(raw, 16, signed.rpartition("\u2014")[0] + "\u2014" + forged.rpartition("\u2014")[2])
+    assert store.verify("acme").outcome is Outcome.VERIFIED
+    assert found(store.verify("acme", keys=[KEY])) == (15, How.ALTERED)
+
+
+def test_without_any_checkpoint_there_is_nothing_that_the_key_signed(store: Store) -> None:
+    grown(store, 5)
+    store.flush()
+    verdict = store.verify("acme", keys=[KEY])
+    assert verdict.outcome is Outcome.CANNOT_JUDGE
+    assert verdict.words.startswith("What is missing: a checkpoint in its own database")
+    held = Held(5, bytes.fromhex(store.head("acme").root.removeprefix("sha256:")))
+    assert store.verify("acme", held, keys=[KEY]).outcome is Outcome.VERIFIED, "one that was kept elsewhere is one"
+
+
+def root_of(store: Store, size: int) -> bytes:
+    tree = CompactRange()
+    for entry in islice(store.entries("acme"), size):
+        tree.append(bytes.fromhex(entry.hash.removeprefix("sha256:")))
+    return tree.root()
 
 
 def test_where_there_are_very_many_the_newest_is_held_to_always(
