@@ -11,7 +11,7 @@ from govflow.cli import asking_log, erasing, exporting_log, pruning, witnessing
 
 if TYPE_CHECKING:
     from govflow.audit.verifier_key import VerifierKey
-    from govflow.audit.verify import Held
+    from govflow.audit.verify import Held, Outcome
     from govflow.services.witnessed import Witnesses
 
 Keys = Annotated[tuple[str, ...], Parameter(name="--key", negative="")]
@@ -77,7 +77,6 @@ def verify(
         jobs: how many processes check at once; by default one for each core. Logs of less than 65,537 records need one.
         format: text for people, json for programs.
     """
-    from govflow.audit.verify import Outcome
     from govflow.cli.output import counting, write, write_json
     from govflow.errors import RequestError
     from govflow.services.describe.escape import plain
@@ -128,7 +127,7 @@ def verify(
         lines = [f"{one.verdict.outcome}: tenant {plain(one.tenant)}: {plain(one.verdict.words)}" for one in verdicts]
         lines += [f"  root {one.verdict.root}" for one in verdicts if one.verdict.root]
         write("\n".join(lines or ["cannot judge: the database holds no log."]))
-    return {Outcome.VERIFIED: 0, Outcome.TAMPERED: 1, Outcome.CANNOT_JUDGE: 4}[outcome]
+    return _exit_code(outcome)
 
 
 @app.command
@@ -224,7 +223,8 @@ def prove(record: int, *, out: Path | None = None) -> int:
 def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "text") -> int:
     """Check the proof of a record, with public keys and nothing else: no database, no network, no settings.
 
-    Exit code 0: it holds, and the record is printed. 2: it does not.
+    Exit code 0: it holds, and the record is printed. 1: it was tampered with. 4: it cannot be judged, such as with
+    another key.
 
     Example:  govflow audit check approval.tlog-proof --key "$(cat log.key)"
 
@@ -240,13 +240,14 @@ def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "te
     from govflow.services.seal_log import check_proof
 
     checked = check_proof(read_text(proof), parsed_keys(keys))
-    leaf = orjson.loads(checked.leaf)
+    leaf = orjson.loads(checked.leaf) if checked.leaf else None
     if format == "json":
-        write_json({"origin": checked.origin, "size": checked.size, "record": leaf})
+        verdict = {"verdict": str(checked.outcome), "words": checked.words}
+        write_json({**verdict, "origin": checked.origin or None, "size": checked.size or None, "record": leaf})
     else:
-        under = f"record {checked.index} is under a checkpoint of {checked.size} records of {checked.origin}:"
-        write(f"{under}\n{describe_record(checked.index, leaf['body'])}")
-    return 0
+        record = [] if leaf is None else [describe_record(checked.index, leaf["body"])]
+        write("\n".join([f"{checked.outcome}: {checked.words}", *record]))
+    return _exit_code(checked.outcome)
 
 
 @app.command
@@ -287,6 +288,10 @@ def tail(
     else:
         write("\n".join(describe_record(line.seq, line.body) for line in found) or "no records")
     return 0
+
+
+def _exit_code(outcome: Outcome) -> int:
+    return {"verified": 0, "tampered": 1}.get(str(outcome), 4)
 
 
 def _exported(named: str, more: tuple[Path, ...]) -> list[Path] | None:

@@ -10,12 +10,12 @@ from datetime import datetime
 from govflow.audit.checkpoint import checkpoint_of, open_checkpoint, origin_of, sign_checkpoint
 from govflow.audit.leaf import leaf_bytes, leaf_digest
 from govflow.audit.merkle import ProofError
-from govflow.audit.note import NotTrusted, parse_note
+from govflow.audit.note import BadSignature, NotTrusted, parse_note
 from govflow.audit.record import Head
 from govflow.audit.spelling import Malformed
 from govflow.audit.tlog_proof import TlogProof, parse_tlog_proof
 from govflow.audit.verifier_key import Kind, VerifierKey
-from govflow.audit.verify import Held
+from govflow.audit.verify import Held, Outcome
 from govflow.errors import InputError, RequestError
 from govflow.services.ask_witnesses import Witnessing, ask_witnesses
 from govflow.services.signing_keys import signing_key, trusted_keys
@@ -25,12 +25,14 @@ from govflow.store.seals import Sealed
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A proof that holds. ``leaf`` is the record with its place, as canonical JSON."""
+    """What became of a proof. Where it is verified: the record with its place, and the checkpoint that it is under."""
 
-    leaf: bytes
-    index: int
-    size: int
-    origin: str
+    outcome: Outcome
+    words: str
+    leaf: bytes = b""
+    index: int = 0
+    size: int = 0
+    origin: str = ""
 
 
 def seal(workspace: Workspace, now: datetime) -> Sealed | None:
@@ -90,16 +92,20 @@ def prove(workspace: Workspace, seq: int) -> str:
 def check_proof(text: str, keys: Sequence[VerifierKey]) -> Checked:
     """Check such a file with nothing but public keys.
 
-    Raises:
-        InputError: it is no proof, its checkpoint is signed by none of these keys, or the record is not under it.
+    Verified; tampered: a signature of the log's key does not fit, or the record is not the one under the checkpoint;
+    or it cannot be judged: it is no proof, or one of the keys that are missing has signed its checkpoint.
     """
+    origin = next(iter(keys)).name
     try:
         proof = parse_tlog_proof(text)
-        origin = next(iter(keys)).name
         opened = proof.verify(leaf_digest(proof.extra), origin=origin, keys=keys)
-    except (Malformed, NotTrusted, ProofError) as error:
-        raise InputError(f"The proof does not hold: {error}.", mend="Ask for another, and compare the keys.") from None
-    return Checked(proof.extra, proof.index, opened.checkpoint.size, origin)
+    except (ProofError, BadSignature) as error:
+        return Checked(Outcome.TAMPERED, f"The proof does not hold: {error}.")
+    except (Malformed, NotTrusted) as error:
+        return Checked(Outcome.CANNOT_JUDGE, f"Whether the proof holds is not known: {error}.")
+    size = opened.checkpoint.size
+    words = f"Record {proof.index} is under a checkpoint of {size} records of {origin}."
+    return Checked(Outcome.VERIFIED, words, proof.extra, proof.index, size, origin)
 
 
 def held_checkpoint(

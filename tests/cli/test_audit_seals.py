@@ -74,7 +74,7 @@ def test_a_record_is_proven_to_somebody_who_has_the_key_alone(
     monkeypatch.setenv("GOVFLOW_DATABASE_URL", "sqlite:////nowhere/gov.db")
     checked = run("audit", "check", "two.tlog-proof", "--key", key)
     assert checked.code == 0
-    assert "record 2 is under a checkpoint of 5 records" in checked.out
+    assert "verified: Record 2 is under a checkpoint of 5 records" in checked.out
     assert "number=2" in checked.out
     found = run("audit", "check", "two.tlog-proof", "--key", key, "--format", "json").json
     assert found["record"]["body"]["payload"] == {"number": 2}
@@ -87,8 +87,12 @@ def test_a_record_is_proven_to_somebody_who_has_the_key_alone(
         assert changed != text, name
         (repo / f"{name}.tlog-proof").write_text(changed)
         refused = run("audit", "check", f"{name}.tlog-proof", "--key", key)
-        assert refused.code == 2, name
-        assert "does not hold" in refused.err
+        assert refused.code == 1, name
+        assert refused.out.startswith("tampered: The proof does not hold: ")
+        assert "number=" not in refused.out, "nothing is shown of a record that is not proven"
+    (repo / "cut.tlog-proof").write_text(text[:40])
+    unknown = run("audit", "check", "cut.tlog-proof", "--key", key, "--format", "json")
+    assert (unknown.code, unknown.json["verdict"], unknown.json["record"]) == (4, "cannot judge", None)
 
 
 def test_a_key_of_another_log_believes_nothing(
@@ -101,7 +105,9 @@ def test_a_key_of_another_log_believes_nothing(
     say(1)
     run("audit", "checkpoint")
     other = run("audit", "keys").out
-    assert run("audit", "check", "zero.tlog-proof", "--key", other).code == 2
+    checked = run("audit", "check", "zero.tlog-proof", "--key", other)
+    assert checked.code == 4
+    assert checked.out.startswith("cannot judge: Whether the proof holds is not known: ")
     assert run("audit", "verify", "--checkpoint", "held.txt", "--key", other).code == 2
 
 
