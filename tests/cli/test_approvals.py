@@ -49,6 +49,7 @@ def events(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.covers("S2-090")
 def test_open_questions_are_listed_newest_first(run: Run) -> None:
     ask("req-1", binding=binding(step_id="a"))
     ask("req-2", binding=binding(step_id="b"))

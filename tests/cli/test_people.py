@@ -48,13 +48,20 @@ def test_an_invitation_is_a_link_that_works_once(run: Run) -> None:
     assert run("people", "sessions").out == "nobody is signed in\n"
 
 
+@pytest.mark.covers("S3-01", "S3-03", "S3-04")
 def test_a_key_speaks_until_it_is_revoked(run: Run) -> None:
     run("people", "add", "ci", "--machine", "--role", "ci")
     made = run("people", "key", "ci", "--name", "nightly", "--days", "3", "--format", "json").json
     workspace = open_workspace(load_settings())
     try:
         now = datetime.now(UTC)
+        shown = run("people", "show", "ci").out
+        assert "nightly" in shown and shown.rstrip().endswith("never")
         assert bearer_principal(workspace, f"Bearer {made['key']}", now) is not None
+        shown = run("people", "show", "ci", "--format", "json")
+        (key,) = shown.json["keys"]
+        assert key["key_id"] == made["key_id"] and key["created_at"] and key["used_at"]
+        assert made["key"] not in shown.out, "it is shown once"
         assert run("people", "revoke-key", made["key_id"]).out == f"key {made['key_id']} is revoked\n"
         assert bearer_principal(workspace, f"Bearer {made['key']}", now) is None
     finally:

@@ -37,6 +37,7 @@ def routes(routers: Iterable[Any]) -> Iterator[APIRoute]:
             yield from routes(one.original_router.routes)
 
 
+@pytest.mark.covers("S3-53", "S3-54")
 def test_every_route_but_health_and_sign_in_needs_somebody(app: FastAPI, visit: Visit, ask: Ask) -> None:
     ask()
     nobody = visit("").client

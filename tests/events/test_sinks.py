@@ -218,6 +218,21 @@ def test_high_water_is_told_once_and_what_overflows_is_counted() -> None:
     assert fan_out.stats()[0].delivered == 5
 
 
+@pytest.mark.covers("S1-36")
+def test_high_water_is_at_four_fifths_if_nothing_else_is_said_and_before_anything_is_lost() -> None:
+    stuck, told = Stuck(), list[SinkStats]()
+    fan_out = FanOut([Route(stuck, on_high_water=told.append)], capacity=10)
+    fan_out.publish(an_envelope())
+    assert stuck.began.wait(240)
+    for n in range(7):
+        fan_out.publish(an_envelope(n))
+    assert not eventually(lambda: bool(told), 0.2)
+    fan_out.publish(an_envelope(8))
+    assert eventually(lambda: len(told) == 1)
+    assert (told[0].waiting, told[0].overflowed) == (8, 0)
+    stuck.go.set()
+
+
 def test_what_is_published_last_is_delivered_before_the_process_ends(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"

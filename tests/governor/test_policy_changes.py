@@ -33,6 +33,7 @@ def test_the_first_policy_of_a_tenant_is_loaded(stage: Stage) -> None:
     assert payload["changes"]["added"] == ["no-payments", "one-says-yes", "safe", "two-say-yes"]
 
 
+@pytest.mark.covers("S4-26")
 def test_a_change_names_what_changed_and_comes_before_what_it_decides(staged: Staged) -> None:
     before, after = staged(), staged(OTHER)
     before.open(LOAD)

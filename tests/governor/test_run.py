@@ -416,6 +416,7 @@ def _no_database(tmp_path: Path) -> dict[str, str]:
 DOWN = pytest.mark.parametrize("down", [_a_folder_in_its_place, _no_database])
 
 
+@pytest.mark.covers("S1-46", "S2-072")
 @DOWN
 def test_enforce_mode_refuses_a_run_while_the_store_is_down(
     staged: Staged, tmp_path: Path, down: Callable[[Path], dict[str, str]]
@@ -437,6 +438,7 @@ def test_observe_mode_goes_on_while_the_store_is_down(
     stage.close(run)
 
 
+@pytest.mark.covers("S1-46", "S2-072")
 def test_a_store_that_goes_down_stops_the_next_step(stage: Stage) -> None:
     run = stage.open(plan(LOAD, PURGE))
     stage.call(run, "etl/load#1", new_id="request-1")

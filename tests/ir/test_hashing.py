@@ -51,7 +51,7 @@ def test_golden_hashes_have_not_changed() -> None:
     assert hashes() == json.loads(GOLDEN.read_text("utf-8"))
 
 
-@pytest.mark.covers("S5-05")
+@pytest.mark.covers("S5-05", "D-03")
 def test_hashes_are_the_same_in_another_process() -> None:
     """Another hash seed gives sets and dicts another order; the hashes stay."""
     root = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from govflow.policy.rules import Combining, PolicyRule, PolicySet
 from tests.policy.build import ALLOW, ASK, DENY, decide, document, engine, request, rule
 
 
-@pytest.mark.covers("S2-005")
+@pytest.mark.covers("S2-005", "S1-46")
 def test_what_no_rule_matches_is_denied() -> None:
     decision = decide([rule("r", ALLOW, actions=["data:write"])], request("data:read"))
     assert (decision.effect, decision.rule, decision.rules) == (DENY, "default", ())

@@ -311,6 +311,7 @@ def test_a_worker_that_lives_on_reads_the_policy_that_it_is_asked_to_run_under(s
     assert arrived(sent.many, again=True).is_completed()
 
 
+@pytest.mark.covers("S4-26")
 def test_a_run_that_is_going_on_at_a_worker_keeps_its_policy_and_no_other_begins(sent: Sent) -> None:
     sent.give_back()
     assert arrived(sent.many, again=True).is_completed()

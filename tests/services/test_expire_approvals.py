@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from govflow.approval import RequestState
 from govflow.audit.record import Draft
 from govflow.services.decide_approvals import list_requests
@@ -12,6 +14,7 @@ from govflow.services.expire_approvals import expire_approvals
 from tests.services.material import NOON, request, workspace
 
 
+@pytest.mark.covers("S5-65")
 def test_a_question_is_closed_when_its_time_is_over_and_not_before(tmp_path: Path) -> None:
     opened = workspace(database_url=f"sqlite:///{tmp_path}/gov.db")
     asked = request()

@@ -248,7 +248,7 @@ def test_no_secret_of_one_kind_serves_as_another(place: Workspace) -> None:
         assert bearer_principal(place, header, NOW) is None
 
 
-@pytest.mark.covers("S4-08")
+@pytest.mark.covers("S4-08", "S3-02", "S3-03")
 def test_a_key_speaks_for_its_machine_until_it_is_revoked(place: Workspace) -> None:
     key_id, secret = key_of(place)
     found = bearer_principal(place, f"bearer {secret}", NOW)
@@ -264,7 +264,7 @@ def test_a_key_speaks_for_its_machine_until_it_is_revoked(place: Workspace) -> N
     assert last(place)["event"] == "api_key.revoked"
 
 
-@pytest.mark.covers("S4-08")
+@pytest.mark.covers("S4-08", "S3-02")
 def test_padded_spellings_of_a_revoked_key_are_refused(place: Workspace) -> None:
     key_id, secret = key_of(place)
     revoke_key(place, key_id, "root", NOW)

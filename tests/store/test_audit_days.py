@@ -57,6 +57,7 @@ def days(workspace: Workspace, folder: Path) -> tuple[list[Path], list[VerifierK
     return list(export_log(workspace, folder, LATE).files), list(verifier_keys(workspace))
 
 
+@pytest.mark.covers("S2-095")
 def test_days_together_and_the_last_alone(workspace: Workspace, tmp_path: Path) -> None:
     early = held(workspace)
     files, keys = days(workspace, tmp_path / "days")

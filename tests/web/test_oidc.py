@@ -97,7 +97,7 @@ def make(tmp_path: Path, issuer: str) -> Iterator[Any]:
         one.close()
 
 
-@pytest.mark.covers("S4-06", "B-10")
+@pytest.mark.covers("S4-06", "B-10", "S3-19")
 def test_a_known_subject_signs_in_as_its_principal(make: Any, issuer: str) -> None:
     place = make(oidc={"roles_claim": "roles", "groups_claim": "groups"})
     add_principal(place.workspace, "bob", "root", now(), roles=["dev"], issuer=issuer, oidc_subject="u-1")
@@ -113,6 +113,7 @@ def test_a_known_subject_signs_in_as_its_principal(make: Any, issuer: str) -> No
     }
 
 
+@pytest.mark.covers("S3-20")
 def test_the_way_there_has_state_nonce_and_a_challenge(make: Any) -> None:
     place = make()
     first, second = (parse_qs(urlsplit(place.go()).query) for _ in range(2))
@@ -305,6 +306,7 @@ def come_back(told: Liar, place: Place, id_token: Any) -> Any:
     return place.come_back(f"/sign-in/oidc/callback?code=c&state={asked['state'][0]}")
 
 
+@pytest.mark.covers("S3-21")
 def test_the_verifier_of_the_challenge_is_sent_with_the_code(lying: tuple[Liar, Place]) -> None:
     from base64 import urlsafe_b64encode
     from hashlib import sha256
@@ -403,6 +405,7 @@ def vouched(place: Place) -> tuple[object, object]:
     return payload["roles"], payload["groups"]
 
 
+@pytest.mark.covers("S3-22")
 def test_roles_and_groups_come_from_userinfo_where_the_id_token_has_none(telling: tuple[Liar, Place]) -> None:
     told, place = telling
     done = come_back(told, place, lambda nonce: token(said_by(told, nonce)))

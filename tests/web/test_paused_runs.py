@@ -115,6 +115,7 @@ def _answer(page: Page, button: str, why: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
+@pytest.mark.covers("D-10", "S2-090", "S5-74")
 @SCRIPTS
 def test_two_people_let_a_paused_run_go_on_and_who_asked_for_it_is_none_of_them(
     home: Home,  # noqa: F811
@@ -148,6 +149,7 @@ def test_two_people_let_a_paused_run_go_on_and_who_asked_for_it_is_none_of_them(
     expect(carol.get_by_text("Nothing stopped it.")).to_be_visible()
 
 
+@pytest.mark.covers("D-10")
 @SCRIPTS
 def test_a_no_ends_a_paused_run_and_its_page_says_who_and_why(
     home: Home,  # noqa: F811

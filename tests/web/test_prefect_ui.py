@@ -90,6 +90,7 @@ def _paused(client: SyncPrefectClient, request: ApprovalRequest, words: str = ""
     return said
 
 
+@pytest.mark.covers("D-10")
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_the_paused_run_shows_what_is_asked_and_only_the_right_token_answers(
     version: Version,

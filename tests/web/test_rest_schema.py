@@ -48,6 +48,7 @@ def key(place: Workspace) -> str:
 
 
 # Threads that other tests left in this process draw from `random` too: no strategy here does.
+@pytest.mark.covers("S5-74")
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize(("path", "method"), _operations())
 def test_answers_are_as_described(place: Workspace, key: str, path: str, method: str) -> None:

@@ -89,6 +89,7 @@ def never_wrong(random: Random, requests: int) -> tuple[int, int]:
     return len(silent), len(without)
 
 
+@pytest.mark.covers("B-09")
 @given(st.randoms(use_true_random=False))
 def test_a_rule_that_is_called_dead_or_shadowed_never_decides(random: Random) -> None:
     never_wrong(random, 20)
@@ -233,6 +234,7 @@ SHADOWS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.covers("B-09")
 @pytest.mark.parametrize(("rules_given", "fields"), [case[1:] for case in SHADOWS], ids=[case[0] for case in SHADOWS])
 def test_a_rule_is_shadowed(rules_given: list[dict[str, Any]], fields: dict[str, Any]) -> None:
     assert codes(rules(*rules_given, **fields))["b"] == SHADOWED
@@ -293,6 +295,7 @@ def test_a_deny_behind_an_allow_decides_where_a_part_of_the_resource_is_unknown(
     assert Engine(held).decide(hidden).rule == "b"
 
 
+@pytest.mark.covers("B-09")
 def test_a_conflict_is_shown_by_a_request_that_both_match() -> None:
     held = rules(
         one("staff", "allow", subjects=["role:staff"], conditions={"step.records": {"lte": 50}}),

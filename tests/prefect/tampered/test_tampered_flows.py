@@ -103,6 +103,7 @@ def stage(prefect_settings: None, tmp_path_factory: pytest.TempPathFactory) -> I
         RUNTIME.reload()
 
 
+@pytest.mark.covers("B-04")
 def test_fifty_flows_are_tampered_with_and_every_operator_is_drawn() -> None:
     assert len(SOURCES) >= 10
     assert len(TAMPERED) + len(IN_MEMORY) >= 50
@@ -112,7 +113,7 @@ def test_fifty_flows_are_tampered_with_and_every_operator_is_drawn() -> None:
     assert {drawn.name for drawn in TIDIED} == {edit.__name__ for edit in HARMLESS}
 
 
-@pytest.mark.covers("S5-41")
+@pytest.mark.covers("S5-41", "B-04")
 @pytest.mark.parametrize("drawn", TAMPERED, ids=lambda drawn: drawn.name + ("-with-lock" if drawn.lock else ""))
 def test_a_flow_that_was_changed_on_disk_runs_nothing(stage: Stage, drawn: Drawn) -> None:
     stage.approve(files_of(drawn.shape))
@@ -122,6 +123,7 @@ def test_a_flow_that_was_changed_on_disk_runs_nothing(stage: Stage, drawn: Drawn
     assert ended.refused.code in ("plan-drift", "unbound")
 
 
+@pytest.mark.covers("B-04")
 @pytest.mark.parametrize(
     ("name", "warm"), MEDDLED, ids=[f"{name}-{'warm' if warm else 'cold'}" for name, warm in MEDDLED]
 )
