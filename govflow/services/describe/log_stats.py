@@ -18,7 +18,9 @@ def describe_log_stats(stats: LogStats) -> str:
     if stats.first is None or stats.last is None:
         return "no records"
     span = f"{stats.first:%Y-%m-%d %H:%M:%S} to {stats.last:%Y-%m-%d %H:%M:%S} UTC"
-    lines = [f"{stats.records:,} records, {span}; {stats.checkpoints:,} checkpoints"]
+    lines = [
+        f"{stats.records:,} records, {span}; {stats.checkpoints:,} checkpoint{'' if stats.checkpoints == 1 else 's'}"
+    ]
     lines += _block("events", stats.events, len(stats.events))
     lines += _block("rules", stats.rules, _RULES)
     days = {f"{day:%Y-%m-%d}": count for day, count in stats.days.items()}
