@@ -1,10 +1,11 @@
-"""The page of the audit log is played from top to bottom: what it says to type works, in that order."""
+"""The pages of the audit log are played from top to bottom: what they say to type works, in that order."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
 from tests.cli.conftest import Result, Run
 
-PAGE = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
 RUN = "6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11"
 ELSEWHERE = ("GOVFLOW__KILLS=", "GOVFLOW__FAULTS=", "govflow audit witness ", "--witness ")
 """What other tests do: the tests of faults, and witnesses, which are processes of their own."""
@@ -36,8 +37,8 @@ def log(repo: Path) -> None:
     workspace.close()
 
 
-def lines() -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+def lines(page: str) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     typed = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
     return [line for line in typed if not any(word in line for word in ELSEWHERE)]
 
@@ -59,7 +60,7 @@ def typed(line: str, run: Run, hold: str) -> Result:
 @pytest.mark.usefixtures("log")
 def test_what_the_page_says_to_type_works_in_its_order(run: Run) -> None:
     hold, said = "", dict[str, str]()
-    for line in lines():
+    for line in lines("audit.md"):
         done = typed(line, run, hold)
         assert done.code == 0, (line, done)
         hold = next(iter(re.findall(r"h-[0-9a-f]{8}", done.out)), hold)
@@ -71,3 +72,15 @@ def test_what_the_page_says_to_type_works_in_its_order(run: Run) -> None:
     assert "record 4711" in next(out for line, out in said.items() if " check " in line).lower()
     assert f"{RUN}" in said[f"govflow audit query --run {RUN}"]
     assert run("audit", "verify", "--key", Path("log.key").read_text()).out.startswith("verified")
+
+
+@pytest.mark.usefixtures("log")
+def test_the_forms_of_other_tools_are_made_as_their_page_says(run: Run, repo: Path) -> None:
+    for line in [line for line in lines("audit-export.md") if " --to " in line]:
+        done = typed(line, run, "")
+        if "parquet" in line and find_spec("pyarrow") is None:
+            assert (done.code, "pip install pyarrow" in done.err) == (2, True), done
+            continue
+        assert done.code == 0, (line, done)
+        assert (repo / shlex.split(line)[3]).stat().st_size, line
+    assert len((repo / "events.jsonl").read_text().splitlines()) > 4_720
