@@ -12,8 +12,9 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test fuzz bench lint clean
 
-# What needs an engine, a build or a process of its own takes its time. Each of the two halves has a server of its own.
-SLOW := tests/prefect tests/packaging tests/startup tests/examples tests/web
+# What needs an engine, a build or a process of its own takes its time. The longest files come first: at the end no worker
+# is to be left alone with one. Each of the two halves has a server of its own.
+SLOW := tests/web tests/prefect tests/examples tests/packaging tests/startup
 HALVES := -n 2 --dist loadfile --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest
 
