@@ -16,9 +16,7 @@ import difflib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -37,16 +35,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from govflow.errors import SettingsError
 from govflow.notify_settings import Target, TargetName, targets_of
+from govflow.setting_layers import PREFIX, Layer, anchor_sqlite, by_layer, environment, file_layers, listed, upward
 from govflow.sign_in_settings import JwtIssuer, OidcSettings, usable_address
 from govflow.sink_settings import SinkName, SinkSettings, sinks_of
 
-PREFIX: Final = "GOVFLOW_"
-OWN_PREFIX: Final = "GOVFLOW__"
 LOCK_NAME: Final = "govflow.lock"
-BLOCK: Final = "block:"
-"""Before the name of a policy that the engine's server keeps, where the path of a file may stand."""
-_TABLES: Final = (("pyproject.toml", ("tool", "govflow")), ("prefect.toml", ("integrations", "govflow")))
-_PATHS: Final = frozenset({"policy", "policy_keys", "lock", "signing_key", "permit_keys"})
 _UNSHOWN: Final = frozenset(
     {"database_url", "jwt_issuers", "notify", "sinks", "oidc", "oidc_client_secret"}
 )  # in errors
@@ -65,19 +58,6 @@ Mode = Literal["observe", "enforce"]
 ApprovalBeforeImport = Literal["never", "effects", "plan"]
 PolicyLayer = Literal["org", "tenant", "flow", "task"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """The settings that one place gives. ``places`` says, for each key, what to call the place in an error."""
-
-    place: str
-    values: Mapping[str, Any]
-    places: Mapping[str, str] = field(default_factory=dict)
-
-    def name_of(self, key: str) -> str:
-        """How a person finds ``key`` in this place."""
-        return self.places.get(key, f"{self.place}: {key}")
 
 
 def default_database_url() -> str:
@@ -106,7 +86,7 @@ def nearest_lock(start: Path) -> Path:
 
     Relative to ``start``. Where there is none, or no repository, it is the one that would be written here.
     """
-    above = list(_upward(start))
+    above = list(upward(start))
     if (above[-1] / ".git").exists():
         for folder in above:
             if (folder / LOCK_NAME).is_file():
@@ -118,11 +98,6 @@ def _auto(value: object) -> object:
     return None if value == "auto" else value
 
 
-def _listed(value: object) -> object:
-    """One text, or several with commas between them: what an environment variable can hold."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
 def _json(value: object) -> object:
     """A JSON object: what an environment variable can hold of a table."""
     if not isinstance(value, str):
@@ -131,18 +106,6 @@ def _json(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError("it is neither a table nor JSON") from None
-
-
-def _by_layer(value: object) -> object:
-    """``org=company.yaml,flow=flights.yaml``: what an environment variable can hold."""
-    if not isinstance(value, str):
-        return value
-    named = [part.partition("=") for part in value.split(",") if part.strip()]
-    if any(not mark for _, mark, _ in named):
-        raise ValueError("write LAYER=FILE with commas between them")
-    if len({layer.strip() for layer, _, _ in named}) < len(named):
-        raise ValueError("a layer stands there twice")
-    return {layer.strip(): path.strip() for layer, _, path in named}
 
 
 def redact_url(url: str) -> str:
@@ -161,16 +124,16 @@ class Settings(BaseSettings):
     policy: Path | None = Field(
         default=None, description="Policy file (YAML), or block:NAME for one that Prefect's server keeps."
     )
-    policy_layers: Annotated[Mapping[PolicyLayer, Path], BeforeValidator(_by_layer)] = Field(
+    policy_layers: Annotated[Mapping[PolicyLayer, Path], BeforeValidator(by_layer)] = Field(
         default_factory=dict, description="Several policy files at once instead of one: org, tenant, flow, task."
     )
     policy_keys: Path | None = Field(
         default=None, description="The public keys that sign policies (a JWK set): only a signed bundle is loaded then."
     )
-    effects: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
+    effects: Annotated[tuple[Path, ...], BeforeValidator(listed)] = Field(
         default=(), description="Catalogues of effects (YAML) on top of the one that ships; a later one is stronger."
     )
-    attribute_providers: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    attribute_providers: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="Who gives attributes to the policy: entry points of group govflow.attributes, or MODULE:OBJECT.",
     )
@@ -180,7 +143,7 @@ class Settings(BaseSettings):
     tenant: Name = Field(default="default", description="Whose log and approvals these are.")
     environment: Name = Field(default="development", description="Where this runs, for rules and tiers.")
     principal: Name | None = Field(default=None, description="Who asks; without it the user of the process.")
-    owners: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+    owners: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
         default=(), description="Who owns what starts the runs of this process: their answers do not count either."
     )
     approval_ttl_seconds: int = Field(
@@ -255,7 +218,7 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(
         default=None, description="What the provider gave us with the client_id; from the environment, not a file."
     )
-    oidc_create: Annotated[tuple[Name, ...] | None, BeforeValidator(_listed)] = Field(
+    oidc_create: Annotated[tuple[Name, ...] | None, BeforeValidator(listed)] = Field(
         default=None, description="The roles of whoever signs in for the first time; without it nobody is made known."
     )
     lock: Path = Field(default_factory=lambda: nearest_lock(Path.cwd()), description="The lock file.")
@@ -337,7 +300,7 @@ class Settings(BaseSettings):
         scheme, found, _ = value.partition("://")
         if not found or scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
             raise ValueError("it is not a database URL; write sqlite:///path/to/file.db or postgresql://user@host/name")
-        return _anchor_sqlite(value, None)
+        return anchor_sqlite(value, None)
 
     @classmethod
     def settings_customise_sources(
@@ -406,7 +369,7 @@ def stated_mode() -> Mode:
 
 def layers() -> list[Layer]:
     """The places that give settings besides arguments, strongest first."""
-    return [_environment(os.environ), *file_layers(Path.cwd())]
+    return [environment(os.environ, Settings.model_fields), *file_layers(Path.cwd())]
 
 
 def unknown_keys(layer: Layer) -> Iterator[SettingsError]:
@@ -423,104 +386,6 @@ def unknown_keys(layer: Layer) -> Iterator[SettingsError]:
             mend=f"Did you mean {like}?" if like else f"Settings are: {known}.",
             details={"place": layer.place, "key": key, "did_you_mean": like},
         )
-
-
-def _environment(environ: Mapping[str, str]) -> Layer:
-    values: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    for name, value in environ.items():
-        if not name.upper().startswith(PREFIX) or name.upper().startswith(OWN_PREFIX):
-            continue
-        key = name[len(PREFIX) :].lower()
-        if value == "" and key in Settings.model_fields:
-            continue  # the usual way of a shell to say "not set"
-        values[key] = value
-        places[key] = f"environment variable {name}"
-    return Layer("environment", values, places)
-
-
-def file_layers(start: Path) -> Iterator[Layer]:
-    """The files that give settings to a process whose working directory is ``start``, strongest first.
-
-    Raises:
-        SettingsError: a file cannot be read.
-    """
-    for file_name, keys in _TABLES:
-        for folder in _upward(start):
-            file = folder / file_name
-            table = _table(file, keys) if file.is_file() else None
-            if table is not None:
-                place = f"{file} [{'.'.join(keys)}]"
-                yield Layer(place, {key: _anchored(key, value, folder) for key, value in table.items()})
-                break
-
-
-def _upward(start: Path) -> Iterator[Path]:
-    for folder in (start, *start.parents):
-        yield folder
-        if (folder / ".git").exists():
-            return
-
-
-def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
-    try:
-        value: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error}",
-            mend="Mend the file; settings are read from it.",
-            details={"place": str(file)},
-        ) from error
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-        if value is None:
-            return None
-    if not isinstance(value, Mapping):
-        raise SettingsError(f"{file}: {'.'.join(keys)} must be a table.", mend=f"Write [{'.'.join(keys)}].")
-    return value
-
-
-def _anchored(key: str, value: Any, folder: Path) -> Any:
-    if key == "policy" and isinstance(value, str) and value.startswith(BLOCK):
-        return value
-    if key in _PATHS and isinstance(value, str) and value:
-        return folder / Path(value).expanduser()
-    if key == "effects" and isinstance(value, str | list):
-        listed = _listed(value)
-        assert isinstance(listed, list)
-        return [folder / Path(item).expanduser() if isinstance(item, str) and item else item for item in listed]
-    if key == "jwt_issuers" and isinstance(value, Mapping):
-        return {issuer: _with_key_file(one, folder) for issuer, one in value.items()}
-    if key == "policy_layers" and isinstance(value, str | Mapping):
-        return _layers_from(value, folder)
-    if key == "database_url" and isinstance(value, str):
-        return _anchor_sqlite(value, folder)
-    return value
-
-
-def _with_key_file(issuer: Any, folder: Path) -> Any:
-    """The keys of an issuer lie where the file that names them lies."""
-    if not isinstance(issuer, Mapping) or not isinstance(issuer.get("jwks"), str):
-        return issuer
-    return {**issuer, "jwks": folder / Path(issuer["jwks"]).expanduser()}
-
-
-def _layers_from(value: Any, folder: Path) -> Any:
-    try:
-        named: Any = _by_layer(value)
-    except ValueError:
-        return value  # whoever checks it says what is wrong with it
-    return {layer: _anchored("policy", path, folder) for layer, path in named.items()}
-
-
-def _anchor_sqlite(url: str, folder: Path | None) -> str:
-    """Expand ``~`` in a SQLite URL; make its path absolute when a folder is given. Other URLs pass."""
-    head, found, rest = url.partition(":///")
-    path, mark, query = rest.partition("?")
-    if not found or head.partition("+")[0] != "sqlite" or not path or path.startswith((":memory:", "file:")):
-        return url
-    expanded = Path(path).expanduser()
-    return f"{head}:///{(folder / expanded if folder else expanded).as_posix()}{mark}{query}"
 
 
 def _explain(error: ValidationError, found: list[Layer]) -> SettingsError:

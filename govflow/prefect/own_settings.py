@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from prefect.client.schemas.objects import FlowRun
 
 from govflow.errors import Denied
-from govflow.settings import PREFIX
+from govflow.setting_layers import PREFIX
 
 _STRONGER = ("GOVFLOW_MODE", "enforce")
 

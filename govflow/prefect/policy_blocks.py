@@ -12,7 +12,7 @@ from pydantic.networks import HttpUrl
 
 from govflow.errors import PolicyError
 from govflow.policy import PolicyDocument, load_policy
-from govflow.settings import BLOCK
+from govflow.setting_layers import BLOCK
 
 SLUG: Final = "governance-policy"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from govflow.errors import PolicyError
-from govflow.settings import BLOCK
+from govflow.setting_layers import BLOCK
 
 Reader = Callable[[str], str]
 """The text of the policy of that name. Raises ``PolicyError`` where it is not there, or nobody answers."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from govflow.settings import Settings, file_layers
+from govflow.setting_layers import file_layers
+from govflow.settings import Settings
 
 _TELLING: Final = ("mode", "policy", "policy_layers")
 """What makes a file a configuration of governance."""
