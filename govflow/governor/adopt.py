@@ -8,9 +8,10 @@ from typing import NoReturn
 
 from govflow.errors import PermitInvalid
 from govflow.governor.assess import assess
+from govflow.governor.governed_run import GovernedRun, RunFacts
+from govflow.governor.governed_run import Permit as Granted
 from govflow.governor.port import RunRow
-from govflow.governor.run import GovernedRun, RunFacts, step_permit
-from govflow.governor.run import Permit as Granted
+from govflow.governor.run import step_permit
 from govflow.ir.hashing import plan_hash
 from govflow.permits.models import Permit, PermittedStep
 

@@ -21,8 +21,8 @@ from govflow.audit.record import Severity
 from govflow.errors import GovflowError, Refused
 from govflow.governor.assess import StepAssessment
 from govflow.governor.explain import decided_against, deeds_of, details_of, reason_of
+from govflow.governor.governed_run import GovernedRun, Permit
 from govflow.governor.port import NOW, Command, Port, Steps
-from govflow.governor.run import GovernedRun, Permit
 from govflow.governor.what_changed import what_changed
 from govflow.ir.models import Multiplicity
 from govflow.telemetry import redact

@@ -10,7 +10,7 @@ from govflow.approval.models import ApprovalRequest
 from govflow.errors import Refused
 from govflow.governor.assess import StepAssessment
 from govflow.governor.conformance import SameObject, never
-from govflow.governor.run import Permit
+from govflow.governor.governed_run import Permit
 from govflow.ir.models import Tier
 
 

@@ -21,7 +21,7 @@ from govflow.ir.execution import ExecutedEdge, Link
 from govflow.ir.models import Step
 
 if TYPE_CHECKING:
-    from govflow.governor.run import GovernedRun
+    from govflow.governor.governed_run import GovernedRun
 
 StepIds = frozenset[str]
 """The steps that a site may be; more than one where the site does not tell them apart."""

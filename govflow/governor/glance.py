@@ -11,8 +11,9 @@ from datetime import datetime
 from govflow.errors import GovflowError
 from govflow.governor.checks import Check
 from govflow.governor.explain import as_refusal
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.port import NOW, Steps
-from govflow.governor.run import OPENING, GovernedRun, Opening, RunFacts, assessed, step_permit
+from govflow.governor.run import OPENING, Opening, assessed, step_permit
 
 
 def glance(facts: RunFacts) -> Steps[GovernedRun]:

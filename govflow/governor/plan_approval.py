@@ -16,8 +16,8 @@ from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.governor.approval import Asked, approval, standing
 from govflow.governor.assess import StepAssessment
 from govflow.governor.explain import details_of
+from govflow.governor.governed_run import Cover, GovernedRun, Permit
 from govflow.governor.port import Command, Port, Steps
-from govflow.governor.run import Cover, GovernedRun, Permit
 from govflow.governor.values import keyed, sealed_values
 from govflow.ir.models import Multiplicity, StepKind
 from govflow.policy.model import Verdict

@@ -24,7 +24,7 @@ from govflow.audit.template import Template
 from govflow.ir.models import Plan, Tier
 
 if TYPE_CHECKING:
-    from govflow.governor.run import GovernedRun
+    from govflow.governor.governed_run import GovernedRun
     from govflow.ir.manifest import Manifest
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from govflow.governor.values import placeholders
 
 if TYPE_CHECKING:
     from govflow.governor.assess import StepAssessment
-    from govflow.governor.run import Permit
+    from govflow.governor.governed_run import Permit
 
 RESOURCE: Final = "request.resource"
 """The name of a resource, among the values of a record, that parameters were filled into."""

@@ -23,9 +23,10 @@ from govflow.governor.call import Call, Grant
 from govflow.governor.checks import Check
 from govflow.governor.conformance import rewired_value
 from govflow.governor.explain import as_refusal, refusal
+from govflow.governor.governed_run import GovernedRun, Permit
 from govflow.governor.port import EXECUTOR, NOW, Command, Steps
 from govflow.governor.replayable import decided, decided_anew
-from govflow.governor.run import SUSPENDED, GovernedRun, Permit
+from govflow.governor.run import SUSPENDED
 from govflow.governor.step_records import CACHED, call_digest, intent_draft, outcome_draft, sealed
 from govflow.governor.values import sealed_values
 from govflow.governor.warm import count, is_once

@@ -10,9 +10,10 @@ from govflow.audit.record import Draft, Severity
 from govflow.audit.template import Template
 from govflow.errors import GovflowError
 from govflow.governor.call import Call, Grant
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.port import Port
 from govflow.governor.replayable import decided_anew, replayable
-from govflow.governor.run import SUSPENDED, GovernedRun
+from govflow.governor.run import SUSPENDED
 from govflow.governor.values import keyed, sealed_values
 from govflow.ir.models import Tier
 

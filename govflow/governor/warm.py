@@ -5,7 +5,7 @@ from __future__ import annotations
 from govflow.governor.assess import StepAssessment
 from govflow.governor.call import Call, Grant
 from govflow.governor.conformance import limit_of, rewired_value
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.ir.models import Tier
 from govflow.policy.model import Verdict
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 from pydantic import JsonValue
 
 from govflow.planning.bound_names import parameters
-from govflow.planning.values import Constant, Container, Data, Deps, Function, Value, deps_of, join
+from govflow.planning.joins import deps_of, join
+from govflow.planning.values import Constant, Container, Data, Deps, Function, Value
 
 _LARGEST = 2**53 - 1  # beyond it an integer has no canonical form
 

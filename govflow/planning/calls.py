@@ -16,6 +16,7 @@ from govflow.planning.effects.received import elements_too
 from govflow.planning.effects.recording import after_function, after_method
 from govflow.planning.hollow import note_hollow
 from govflow.planning.inlining import inline
+from govflow.planning.joins import deps_of, direct_deps, is_whole, join, parts, runnable_in
 from govflow.planning.machine import Machine
 from govflow.planning.members import bind, class_member, element, iterate, metaclass_of, of_engine, take_in
 from govflow.planning.options import Hook, Options, read_options
@@ -53,12 +54,6 @@ from govflow.planning.values import (
     Super,
     TaskValue,
     Value,
-    deps_of,
-    direct_deps,
-    is_whole,
-    join,
-    parts,
-    runnable_in,
 )
 from govflow.planning.vocabulary import CALL_METHODS, HANDED_OVER, ROUTE_METHODS, STORING
 

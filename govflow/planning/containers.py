@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.joins import deps_of, join
 from govflow.planning.machine import Machine
 from govflow.planning.members import element, iterate
-from govflow.planning.values import NONE, Constant, Container, Data, Value, deps_of, join
+from govflow.planning.values import NONE, Constant, Container, Data, Value
 
 _ADDING = frozenset({"append", "add", "appendleft", "put", "put_nowait"})
 _EXTENDING = frozenset({"extend", "update", "union", "extendleft"})

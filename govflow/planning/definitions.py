@@ -9,6 +9,7 @@ from govflow.errors import SourceError
 from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.expressions import make_function, qualified
+from govflow.planning.joins import join
 from govflow.planning.machine import NEXT, Machine
 from govflow.planning.members import class_member, metaclass_of
 from govflow.planning.scopes import Scope
@@ -35,7 +36,6 @@ from govflow.planning.values import (
     Partial,
     TaskValue,
     Value,
-    join,
 )
 from govflow.planning.vocabulary import (
     ASSET_TASK_MAKERS,

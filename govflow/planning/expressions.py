@@ -10,6 +10,7 @@ from govflow.planning.arguments import Arguments
 from govflow.planning.calls import call
 from govflow.planning.deciding import decided
 from govflow.planning.effects import texts
+from govflow.planning.joins import join, made_from
 from govflow.planning.machine import EXPRESSIONS, Machine
 from govflow.planning.members import attribute, class_member, element, iterate, loaded_module, take_in
 from govflow.planning.rounds import rounds
@@ -29,8 +30,6 @@ from govflow.planning.values import (
     ModuleNames,
     ModuleRef,
     Value,
-    join,
-    made_from,
 )
 
 _Handler = TypeVar("_Handler", bound=Callable[[Machine, Any], Value])

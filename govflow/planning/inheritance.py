@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from govflow.planning.values import (
-    Choice,
-    ClassValue,
-    Data,
-    External,
-    Instance,
-    Origin,
-    Super,
-    Value,
-    deps_of,
-    join,
-)
+from govflow.planning.joins import deps_of, join
+from govflow.planning.values import Choice, ClassValue, Data, External, Instance, Origin, Super, Value
 
 if TYPE_CHECKING:
     from govflow.planning.arguments import Arguments

@@ -9,25 +9,13 @@ from govflow.planning.bound_names import is_generator
 from govflow.planning.effects.echoes import tells_more, with_deps
 from govflow.planning.effects.received import received
 from govflow.planning.inheritance import DEFINING, RECEIVER
+from govflow.planning.joins import deps_of, holds_callable, is_whole, join
 from govflow.planning.machine import DEEPEST, Frame, Machine
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope
 from govflow.planning.unresolved import unresolved
-from govflow.planning.values import (
-    NO_DEPS,
-    NONE,
-    Container,
-    Data,
-    Deps,
-    Function,
-    Origin,
-    Value,
-    deps_of,
-    holds_callable,
-    is_whole,
-    join,
-)
+from govflow.planning.values import NO_DEPS, NONE, Container, Data, Deps, Function, Origin, Value
 
 _DEEPEST = 40  # helpers inside helpers
 _DEEPEST_AGAIN = 6  # where a body that calls itself is read once more

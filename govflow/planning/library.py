@@ -10,6 +10,7 @@ from govflow.planning import vocabulary as words
 from govflow.planning.arguments import Arguments, literals
 from govflow.planning.calls import call, entered_with, escape, hand_over, left_with
 from govflow.planning.inheritance import super_of
+from govflow.planning.joins import holds_callable, is_whole, join, made_from, parts, runnable_in
 from govflow.planning.machine import Machine, constant_of
 from govflow.planning.members import attribute, iterate, loaded_module
 from govflow.planning.modules import SourceModule
@@ -38,12 +39,6 @@ from govflow.planning.values import (
     PastTask,
     TaskValue,
     Value,
-    holds_callable,
-    is_whole,
-    join,
-    made_from,
-    parts,
-    runnable_in,
 )
 
 

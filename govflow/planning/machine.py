@@ -23,6 +23,7 @@ from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import Echoes
 from govflow.planning.effects.lookups import Lookups
 from govflow.planning.effects.texts import TREE
+from govflow.planning.joins import join
 from govflow.planning.modules import ModuleGraph, SourceModule
 from govflow.planning.options import Option, Options
 from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
@@ -43,7 +44,6 @@ from govflow.planning.values import (
     TaskValue,
     Text,
     Value,
-    join,
 )
 
 # How a statement can end, as bits.

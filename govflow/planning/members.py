@@ -10,6 +10,7 @@ from govflow.planning.effects.fields import field_of
 from govflow.planning.effects.objects import of_outside_base, part_of, taken
 from govflow.planning.effects.texts import path_attribute
 from govflow.planning.inheritance import inherited, outside, runs_when_started
+from govflow.planning.joins import deps_of, is_whole, join, made_from
 from govflow.planning.machine import Machine
 from govflow.planning.special import each_of, special
 from govflow.planning.subclassed import kind_of, runnable_of
@@ -37,10 +38,6 @@ from govflow.planning.values import (
     TaskValue,
     Text,
     Value,
-    deps_of,
-    is_whole,
-    join,
-    made_from,
 )
 from govflow.planning.vocabulary import CALL_METHODS, FLOW_CLASSES, HOOK_POINTS, TASK_CLASSES
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.joins import join
 from govflow.planning.machine import Machine
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Option, Options, read_options
@@ -24,7 +25,6 @@ from govflow.planning.values import (
     PastTask,
     TaskValue,
     Value,
-    join,
 )
 from govflow.planning.vocabulary import RUNNING_OPTIONS
 

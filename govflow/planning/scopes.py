@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from govflow.planning.values import Value, join
+from govflow.planning.joins import join
+from govflow.planning.values import Value
 
 
 class Scope:

@@ -10,8 +10,9 @@ import ast
 from typing import Final
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.joins import join, made_from
 from govflow.planning.machine import Machine
-from govflow.planning.values import Choice, ClassValue, Data, Instance, Object, Value, join, made_from
+from govflow.planning.values import Choice, ClassValue, Data, Instance, Object, Value
 
 _OPERATORS: Final[dict[type[ast.AST], str]] = {
     ast.Add: "add",

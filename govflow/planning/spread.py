@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from govflow.planning.arguments import Arguments
+from govflow.planning.joins import deps_of
 from govflow.planning.machine import Machine
 from govflow.planning.members import iterate
-from govflow.planning.values import Constant, Container, Data, Origin, Value, deps_of
+from govflow.planning.values import Constant, Container, Data, Origin, Value
 
 _MOST_SPREAD = 10_000  # arguments that are told apart
 

@@ -12,6 +12,7 @@ from govflow.planning.deciding import decided
 from govflow.planning.effects.received import annotated
 from govflow.planning.effects.texts import binary
 from govflow.planning.expressions import bind_target
+from govflow.planning.joins import deps_of, join
 from govflow.planning.machine import BREAK, CONTINUE, NEXT, RAISE, RETURN, STATEMENTS, Machine
 from govflow.planning.members import bases_outside, class_member, iterate
 from govflow.planning.modules import is_main_guard
@@ -31,8 +32,6 @@ from govflow.planning.values import (
     Function,
     Instance,
     Value,
-    deps_of,
-    join,
 )
 from govflow.planning.vocabulary import MADE, SWALLOWING
 

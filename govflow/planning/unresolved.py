@@ -6,16 +6,11 @@ import ast
 
 from govflow.ir.models import EdgeKind, StepKind
 from govflow.planning.arguments import Arguments
+from govflow.planning.joins import deps_of
 from govflow.planning.machine import Machine
 from govflow.planning.normal_form import digest
 from govflow.planning.options import Options
-from govflow.planning.values import (
-    NO_DEPS,
-    Data,
-    Origin,
-    Value,
-    deps_of,
-)
+from govflow.planning.values import NO_DEPS, Data, Origin, Value
 
 UNRESOLVED = "unresolved"
 _MOST = 64  # steps of one call

@@ -12,7 +12,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 
 from govflow.approval.models import ApprovalRequest, Vote
 from govflow.governor.assess import Assessment
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.ir.models import Plan
 from govflow.services.describe import plan_markdown, request_markdown, requests_markdown
 from govflow.services.describe.escape import code, prose

@@ -16,9 +16,10 @@ from prefect.logging.loggers import task_run_logger
 from govflow.approval.models import ApprovalRequest
 from govflow.governor.call import Call
 from govflow.governor.explain import question
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.plan_approval import approve_plan
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun, RunFacts, open_run
+from govflow.governor.run import open_run
 from govflow.ir.lock import plan_key
 from govflow.ir.models import StepKind
 from govflow.prefect.origins import origin_of

@@ -8,7 +8,7 @@ from prefect.cache_policies import DEFAULT, NO_CACHE, CacheKeyFnPolicy, CachePol
 from prefect.tasks import Task
 
 from govflow.errors import Refused, Unbound
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.ir.models import StepKind
 from govflow.prefect.binding import Bound
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from govflow.errors import GovflowError
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.port import Port, drive
-from govflow.governor.run import GovernedRun, share
+from govflow.governor.run import share
 from govflow.ir.manifest import Manifest
 from govflow.prefect.binding import Bound
 from govflow.prefect.runtime import CURRENT

@@ -17,8 +17,8 @@ from prefect.settings import get_current_settings
 from govflow.errors import Refused, SettingsError, Unplanned
 from govflow.governor.call import Call
 from govflow.governor.glance import glance
+from govflow.governor.governed_run import RunFacts
 from govflow.governor.port import drive
-from govflow.governor.run import RunFacts
 from govflow.ir.lock import plan_key
 from govflow.ir.models import StepKind
 from govflow.prefect.arrival import arrives

@@ -13,7 +13,7 @@ from prefect.utilities.collections import visit_collection
 
 from govflow.errors import Refused
 from govflow.governor.conformance import judge_call, limit_of
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.ir.execution import Link
 
 _WAIT_FOR: Final = "wait_for"

@@ -11,9 +11,10 @@ from uuid import uuid4
 from prefect.exceptions import Pause
 
 from govflow.governor.call import Call, Grant
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.plan_approval import approve_plan
 from govflow.governor.port import drive
-from govflow.governor.run import SUSPENDED, GovernedRun, RunFacts, close_run, open_run
+from govflow.governor.run import SUSPENDED, close_run, open_run
 from govflow.governor.step import after, before
 from govflow.prefect.artifacts import publish_plan
 from govflow.prefect.elsewhere import share_run

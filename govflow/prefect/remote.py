@@ -23,9 +23,9 @@ from prefect.context import FlowRunContext, TaskRunContext
 from govflow.errors import GovflowError, PermitExpired, PermitInvalid, PermitMissing, StoreError
 from govflow.governor.adopt import adopt_run
 from govflow.governor.explain import as_refusal
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.plan_approval import adopt_covers
 from govflow.governor.port import RunRow, drive
-from govflow.governor.run import GovernedRun, RunFacts
 from govflow.permits.models import Permit
 from govflow.prefect.background import open_background
 from govflow.prefect.binding import Bound

@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 
 from govflow.audit.template import Template
 from govflow.errors import GovflowError, Refused
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.port import Port
-from govflow.governor.run import GovernedRun
 from govflow.planning.effects.catalogue import Catalogue
 from govflow.prefect.binding import Bound, bind
 from govflow.prefect.memory import Memory

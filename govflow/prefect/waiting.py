@@ -20,9 +20,9 @@ from prefect.utilities.engine import resolve_to_final_result
 
 from govflow.approval.models import ApprovalRequest, RequestState
 from govflow.governor.call import Call
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.plan_approval import plan_ahead
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun
 from govflow.governor.step import ahead
 from govflow.governor.warm import may_wait
 from govflow.ir.vocabulary import WAITS

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from govflow.audit.record import Draft
 from govflow.errors import PermitMissing, PermitRefused
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.identity import Principal
 from govflow.ir.lock import plan_key
 from govflow.permits.models import Permit, PermittedStep

@@ -28,7 +28,7 @@ from govflow.store.holds import Hold
 from govflow.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from govflow.governor.run import GovernedRun
+    from govflow.governor.governed_run import GovernedRun
     from govflow.ir.manifest import Manifest
 
 EXECUTOR = str(uuid4())

@@ -7,6 +7,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ ELSEWHERE = ("GOVFLOW__KILLS=", "GOVFLOW__FAULTS=", "govflow audit witness ", "-
 def log(repo: Path) -> None:
     """Records of a year ago and of now, so many that there is a 4711th; those of one run commit to values."""
     now = datetime.now(UTC)
-    with_values = {"payload": {"rule": "high-risk-needs-two"}, "values": {"mail": "ann@example.org"}}
+    with_values: dict[str, Any] = {"payload": {"rule": "high-risk-needs-two"}, "values": {"mail": "ann@example.org"}}
     workspace = open_workspace(load_settings())
     for number in range(4_720):
         at = now - timedelta(days=400 if number < 2_000 else 1)

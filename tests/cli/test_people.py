@@ -58,10 +58,10 @@ def test_a_key_speaks_until_it_is_revoked(run: Run) -> None:
         shown = run("people", "show", "ci").out
         assert "nightly" in shown and shown.rstrip().endswith("never")
         assert bearer_principal(workspace, f"Bearer {made['key']}", now) is not None
-        shown = run("people", "show", "ci", "--format", "json")
-        (key,) = shown.json["keys"]
+        document = run("people", "show", "ci", "--format", "json")
+        (key,) = document.json["keys"]
         assert key["key_id"] == made["key_id"] and key["created_at"] and key["used_at"]
-        assert made["key"] not in shown.out, "it is shown once"
+        assert made["key"] not in document.out, "it is shown once"
         assert run("people", "revoke-key", made["key_id"]).out == f"key {made['key_id']} is revoked\n"
         assert bearer_principal(workspace, f"Bearer {made['key']}", now) is None
     finally:

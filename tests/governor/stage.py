@@ -11,8 +11,9 @@ from typing import Any
 from govflow.approval import ApprovalRequest, VoteDecision, judge_vote
 from govflow.audit.record import Ack, Draft
 from govflow.governor.call import Call, Grant
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
+from govflow.governor.run import close_run, open_run
 from govflow.governor.step import after, before
 from govflow.ir.hashing import plan_hash
 from govflow.ir.lock import plan_key

@@ -13,7 +13,7 @@ from govflow.approval import ApprovalRequest, RequestState
 from govflow.audit.record import Draft
 from govflow.errors import ApprovalDenied, ApprovalExpired, ApprovalRevoked, PolicyError, Refused
 from govflow.governor.call import Grant
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.ir.models import Edge, EdgeKind, Multiplicity
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step

@@ -9,9 +9,9 @@ import pytest
 
 from govflow.approval import ApprovalRequest, RequestState
 from govflow.errors import ApprovalDenied
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.plan_approval import approve_plan
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun
 from govflow.ir.models import Tier
 from tests.governor.conftest import Staged
 from tests.governor.plans import plan, step

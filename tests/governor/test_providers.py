@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from govflow.errors import Denied, PolicyError
 from govflow.governor.call import Call
+from govflow.governor.governed_run import GovernedRun
 from govflow.governor.port import drive
 from govflow.governor.providers import AttributeProvider, Facts, Providers
-from govflow.governor.run import GovernedRun
 from govflow.governor.step import before
 from govflow.governor.warm import warm
 from govflow.ir.models import Multiplicity

@@ -14,7 +14,7 @@ import pytest
 
 from govflow.audit import receipt_verifier as verifier
 from govflow.governor.call import Grant
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.identity import Principal
 from govflow.services.break_glass import break_glass, review
 from govflow.services.make_receipt import make_receipt

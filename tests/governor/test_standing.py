@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from govflow.approval import ApprovalRequest, RequestState, VoteDecision
 from govflow.errors import ApprovalDenied, RequestError
 from govflow.governor.call import Grant
-from govflow.governor.run import GovernedRun
+from govflow.governor.governed_run import GovernedRun
 from govflow.identity import Principal
 from govflow.ir.models import Multiplicity, Plan
 from govflow.services.decide_approvals import decide

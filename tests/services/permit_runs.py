@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from govflow.governor.governed_run import GovernedRun, RunFacts
 from govflow.governor.port import drive
-from govflow.governor.run import GovernedRun, RunFacts, close_run, open_run
+from govflow.governor.run import close_run, open_run
 from govflow.ir.models import Plan
 from govflow.permits.models import Permit
 from govflow.services.permits import permit_for

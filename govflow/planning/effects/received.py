@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from govflow.planning.arguments import Arguments
 from govflow.planning.effects.objects import as_object, object_of_type
+from govflow.planning.joins import join
 from govflow.planning.values import (
     ClassValue,
     Constant,
@@ -20,7 +21,6 @@ from govflow.planning.values import (
     Origin,
     Text,
     Value,
-    join,
 )
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from govflow.planning.arguments import Arguments
-from govflow.planning.values import Choice, Constant, Container, Deps, Text, Value, deps_of, is_whole, join
+from govflow.planning.joins import deps_of, is_whole, join
+from govflow.planning.values import Choice, Constant, Container, Deps, Text, Value
 
 Parts: TypeAlias = tuple[str | None, ...]
 
