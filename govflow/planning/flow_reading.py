@@ -14,9 +14,10 @@ from govflow.planning.effects.findings import effect_findings
 from govflow.planning.effects.received import received
 from govflow.planning.effects.strength import Models
 from govflow.planning.found_flows import shown_name
+from govflow.planning.frames import Frame, UsedFunction
 from govflow.planning.hooks import follow_hooks, hook_steps
 from govflow.planning.imports import read_imported
-from govflow.planning.machine import Frame, Machine, UsedFunction
+from govflow.planning.machine import Machine
 from govflow.planning.recorder import Recorder
 from govflow.planning.runnables import described, of_own_class
 from govflow.planning.scopes import Scope

@@ -8,9 +8,10 @@ from govflow.planning.arguments import Arguments, fill_parameters
 from govflow.planning.bound_names import is_generator
 from govflow.planning.effects.echoes import tells_more, with_deps
 from govflow.planning.effects.received import received
+from govflow.planning.frames import Frame
 from govflow.planning.inheritance import DEFINING, RECEIVER
 from govflow.planning.joins import deps_of, holds_callable, is_whole, join
-from govflow.planning.machine import DEEPEST, Frame, Machine
+from govflow.planning.machine import DEEPEST, Machine
 from govflow.planning.raising import yield_is_caught
 from govflow.planning.recorder import Place
 from govflow.planning.scopes import Scope

@@ -9,23 +9,23 @@ from __future__ import annotations
 import ast
 import builtins
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from pydantic import JsonValue
 
 from govflow.errors import SourceError
 from govflow.ir.models import EdgeKind, Finding, StepKind
-from govflow.planning.arguments import Arguments
 from govflow.planning.effects.deeds import Deeds
 from govflow.planning.effects.echoes import Echoes
 from govflow.planning.effects.lookups import Lookups
 from govflow.planning.effects.texts import TREE
+from govflow.planning.frames import CodeReader, Frame, Maybe, Reading, Repeatedly, UsedFunction
 from govflow.planning.joins import join
-from govflow.planning.modules import ModuleGraph, SourceModule
-from govflow.planning.options import Option, Options
+from govflow.planning.modules import ModuleGraph
+from govflow.planning.options import Options
 from govflow.planning.recorder import Draft, Place, Recorder, Site, position_of
 from govflow.planning.scopes import Scope
 from govflow.planning.values import (
@@ -58,105 +58,6 @@ _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__
 
 EXPRESSIONS: dict[type[ast.AST], Callable[[Machine, Any], Value]] = {}
 STATEMENTS: dict[type[ast.AST], Callable[[Machine, Any], int]] = {}
-
-
-@dataclass(eq=False)
-class Frame:
-    """A function that is being read, or the top level of a module."""
-
-    module: SourceModule
-    qualname: str
-    scope: Scope
-    place: Place | None  # None: nothing is recorded
-    returns: list[Value] = field(default_factory=list)
-    yields: list[Value] = field(default_factory=list)
-    recursed: bool = False
-    deeds: Deeds = field(default_factory=Deeds)  # what it does to the world
-    again: list[Deeds] = field(default_factory=list)  # of steps that call it while it is read
-    below: set[int] | None = None  # steps below its place, once a call of itself has asked for them
-    inner: list[Arguments] = field(default_factory=list)  # what calls of itself inside it give
-
-
-@dataclass(frozen=True)
-class UsedFunction:
-    """A function whose body the plan depends on. ``path`` is relative to the tree."""
-
-    path: str
-    qualname: str
-    line: int
-    role: str
-
-
-class CodeReader(Protocol):
-    """Gives digests of bodies (:class:`govflow.planning.bodies.Bodies`)."""
-
-    def digest_of(self, value: Value, role: str) -> str:
-        """``sha256:`` digest of a callable."""
-
-    def with_options(self, code: str, options: tuple[Option, ...]) -> str:
-        """A digest of code together with the options that decide whether and how it runs."""
-
-    def with_imports(self, code: str, paths: Iterable[str]) -> str:
-        """A digest of code together with what runs when these files and those that they import are imported."""
-
-
-# What is entered for every function and branch: a generator as a context manager costs more than what it counts.
-
-
-class _Reading:
-    """Being inside a function or module."""
-
-    __slots__ = ("_frame", "_machine", "_saved")
-
-    def __init__(self, machine: Machine, frame: Frame) -> None:
-        self._machine, self._frame = machine, frame
-
-    def __enter__(self) -> None:
-        machine = self._machine
-        self._saved = machine.frame, machine.scope, machine.at
-        machine.reach_out()
-        machine.frame, machine.scope = self._frame, self._frame.scope
-        machine.depth += 1
-
-    def __exit__(self, *error: object) -> None:
-        machine = self._machine
-        machine.depth -= 1
-        machine.frame, machine.scope, machine.at = self._saved
-
-
-class _Maybe:
-    """Being on one of several paths."""
-
-    __slots__ = ("_machine", "_when")
-
-    def __init__(self, machine: Machine, when: bool) -> None:
-        self._machine, self._when = machine, when
-
-    def __enter__(self) -> None:
-        self._machine.optional += self._when
-
-    def __exit__(self, *error: object) -> None:
-        self._machine.optional -= self._when
-
-
-class _Repeatedly:
-    """Being where code runs any number of times."""
-
-    __slots__ = ("_machine", "_rounds", "_times", "_when")
-
-    def __init__(self, machine: Machine, when: bool, times: int | None) -> None:
-        self._machine, self._when, self._times = machine, when, times
-
-    def __enter__(self) -> None:
-        machine = self._machine
-        self._rounds = machine.rounds
-        machine.many += self._when
-        if self._when:
-            machine.multiply(self._times)
-
-    def __exit__(self, *error: object) -> None:
-        self._machine.many -= self._when
-        self._machine.rounds = self._rounds
 
 
 class Machine:
@@ -236,9 +137,9 @@ class Machine:
         self.optional -= entered
         return ends
 
-    def reading(self, frame: Frame) -> _Reading:
+    def reading(self, frame: Frame) -> Reading:
         """Go into a function or module."""
-        return _Reading(self, frame)
+        return Reading(self, frame)
 
     @contextmanager
     def inner_scope(self, scope: Scope) -> Iterator[Scope]:
@@ -260,13 +161,13 @@ class Machine:
         finally:
             self.frame = saved
 
-    def maybe(self, *, when: bool = True) -> _Maybe:
+    def maybe(self, *, when: bool = True) -> Maybe:
         """What is read inside runs on some paths only."""
-        return _Maybe(self, when)
+        return Maybe(self, when)
 
-    def repeatedly(self, *, when: bool = True, times: int | None = None) -> _Repeatedly:
+    def repeatedly(self, *, when: bool = True, times: int | None = None) -> Repeatedly:
         """What is read inside runs any number of times, or at most so often."""
-        return _Repeatedly(self, when, times)
+        return Repeatedly(self, when, times)
 
     def multiply(self, times: int | None) -> None:
         """What is read from here to the end of the loop runs so often as often."""

@@ -17,8 +17,9 @@ from govflow.planning.effects.catalogue import Catalogue
 from govflow.planning.effects.lookups import Lookups
 from govflow.planning.flow_reading import FlowReading
 from govflow.planning.found_flows import FoundFlow, flows_of
+from govflow.planning.frames import UsedFunction
 from govflow.planning.imports import read_active_modules
-from govflow.planning.machine import Machine, UsedFunction
+from govflow.planning.machine import Machine
 from govflow.planning.modules import ModuleGraph
 from govflow.planning.options import Options
 from govflow.planning.values import FlowValue, Function, FunctionNode
