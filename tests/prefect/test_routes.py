@@ -54,7 +54,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Ite
             yield Matrix(Bench(home, store, client, home.path, processes))
 
 
-@pytest.mark.covers("B-05")
+@pytest.mark.covers("B-05", "S4-04", "S1-04")
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.slug, marks=row.marks) for row in ROWS])
 def test_no_body_runs_without_its_approval(matrix: Matrix, row: Route) -> None:
     assert matrix.seen(row).ran is row.open, matrix.seen(row)

@@ -118,6 +118,7 @@ def test_bare_observed_and_permitted_flows_end_alike(prefect_server: str, tmp_pa
     assert not [stop for run in players[2].report() for stop in run["stops"]]
 
 
+@pytest.mark.covers("S1-04")
 @pytest.mark.timeout(1800)
 def test_a_tier_3_step_that_is_put_into_them_is_stopped_before_its_body(prefect_server: str, tmp_path: Path) -> None:
     flows = tmp_path / "flows"
