@@ -104,7 +104,7 @@ def verify(
                 "An export is read as a whole.", mend="Give --checkpoint in place of --since-checkpoint."
             )
         with counting("verifying the export, records") as told:
-            verdicts = [verify_export(exported, parsed_keys(keys), held, told, jobs, asked)]
+            verdicts = [verify_export(exported, log_keys(keys), held, told, jobs, asked)]
     elif more:
         raise RequestError("Several files are one export only where all are *.jsonl.", mend="Name one database.")
     else:
@@ -116,7 +116,7 @@ def verify(
                 held,
                 since=since_checkpoint is not None,
                 jobs=jobs,
-                keys=parsed_keys(keys) if keys else (),
+                keys=log_keys(keys) if keys else (),
                 witnesses=asked,
                 told=told,
             )
@@ -239,7 +239,7 @@ def check(proof: Path, *, keys: Keys = (), format: Literal["text", "json"] = "te
     from govflow.services.describe.records import describe_record
     from govflow.services.seal_log import check_proof
 
-    checked = check_proof(read_text(proof), parsed_keys(keys))
+    checked = check_proof(read_text(proof), log_keys(keys))
     leaf = orjson.loads(checked.leaf) if checked.leaf else None
     if format == "json":
         verdict = {"verdict": str(checked.outcome), "words": checked.words}
@@ -313,7 +313,7 @@ def _exported(named: str, more: tuple[Path, ...]) -> list[Path] | None:
 def _held(checkpoint: Path, keys: tuple[str, ...]) -> Held:
     from govflow.services.seal_log import held_checkpoint
 
-    return held_checkpoint(read_text(checkpoint), parsed_keys(keys))
+    return held_checkpoint(read_text(checkpoint), log_keys(keys))
 
 
 def _witnesses(checkpoint: Path | None, keys: tuple[str, ...], quorum: int) -> Witnesses:
@@ -342,6 +342,21 @@ def parsed_keys(keys: tuple[str, ...]) -> list[VerifierKey]:
         return [VerifierKey.parse(word) for word in words]
     except Malformed as error:
         raise InputError(f"That is no verifier key: {error}.", mend="It is NAME+KEYID+KEY, one word.") from None
+
+
+def log_keys(keys: tuple[str, ...]) -> list[VerifierKey]:
+    """The same, of keys that sign a log."""
+    from govflow.audit.verifier_key import Kind
+    from govflow.errors import InputError
+
+    found = parsed_keys(keys)
+    for key in found:
+        if key.kind is not Kind.NOTE:
+            raise InputError(
+                f"{key.name} is the key of a witness, not of a log.",
+                mend="--key is the log's, as `govflow audit keys` prints it; --witness a witness'.",
+            )
+    return found
 
 
 def read_text(file: Path) -> str:

@@ -36,7 +36,7 @@ def witness(
     from govflow.audit.cosignature import Cosigner
     from govflow.audit.spelling import Malformed
     from govflow.audit.verifier_key import VerifierKey, check_name
-    from govflow.cli.audit import parsed_keys
+    from govflow.cli.audit import log_keys
     from govflow.cli.up import stopped_by_signals
     from govflow.errors import InputError, RequestError
     from govflow.services.key_files import key_folder, read_signing_key, write_new_key
@@ -48,7 +48,7 @@ def witness(
     except Malformed as error:
         raise InputError(f"--name {name!r}: {error}.", mend="Write it as witness.example/audit.") from None
     known: dict[str, list[VerifierKey]] = {}
-    for one in parsed_keys(logs):
+    for one in log_keys(logs):
         known.setdefault(one.name, []).append(one)
     file, kept = key.absolute(), state.absolute()
     with key_folder(file):

@@ -115,11 +115,12 @@ def _signed(note: Any, origin: str, keys: Sequence[VerifierKey]) -> bool | None:
     return True
 
 
-def said_of(verdict: Verdict, stored: Stored, held: Held | None = None) -> Verdict:
+def said_of(verdict: Verdict, stored: Stored, held: Held | None, size: int) -> Verdict:
     """The verdict on a log that was held to them, in words that say so.
 
     Tampered where a row holds none. Where signatures are asked for and one is missing, it cannot be judged; nor where
-    there is no checkpoint at all, here or ``held``.
+    there is no checkpoint at all, here or ``held``. And where they are asked for it is said how many of the ``size``
+    records of the log are behind the last that was signed.
     """
     if verdict.outcome is not Outcome.VERIFIED:
         return verdict
@@ -146,8 +147,15 @@ def said_of(verdict: Verdict, stored: Stored, held: Held | None = None) -> Verdi
     looked_at = f"{len(stored.helds)} of " if len(stored.helds) < stored.all else ""
     agree = "1 checkpoint in" if stored.all == 1 else f"{looked_at}{stored.all} checkpoints in"
     verb = "agrees" if stored.all == 1 else "agree"
-    signed = ", signed by the keys that were given" if stored.keyed else ""
-    return replace(verdict, words=f"{verdict.words} {agree} {_KEPT} {verb}{signed}.")
+    if not stored.keyed:
+        return replace(verdict, words=f"{verdict.words} {agree} {_KEPT} {verb}.")
+    words = f"{verdict.words} {agree} {_KEPT} {verb}, signed by the keys that were given."
+    behind = size - max(stored.helds[0].size, 0 if held is None else held.size)
+    if behind > 0:
+        words += (
+            f" No checkpoint covers the last {behind}: what they say is the word of whoever can write the database."
+        )
+    return replace(verdict, words=words)
 
 
 def _unjudged(verdict: Verdict, words: str) -> Verdict:

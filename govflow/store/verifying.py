@@ -87,9 +87,9 @@ def verify_at_one_moment(
     with closing(log.walk(connection, tenant, start)) as entries:
         verdict = verify(entries, head, held, good, stored.helds)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
-        return said_of(verdict, stored, held)
+        return said_of(verdict, stored, held, head.size)
     words = f"Records {gone.until} to {verdict.records - 1} verified against {verdict.against}."
-    verdict = said_of(replace(verdict, words=words, records=verdict.records - gone.until), stored, held)
+    verdict = said_of(replace(verdict, words=words, records=verdict.records - gone.until), stored, held, head.size)
     return replace(verdict, words=verdict.words + gone.words())
 
 
@@ -135,7 +135,7 @@ def verify_since(
         return verify_at_one_moment(db, connection, tenant, held, None, told, keys)
     stored = stored_checkpoints(connection, tenant, held.size, keys)
     with closing(log.walk(connection, tenant, held.size)) as entries:
-        verdict = said_of(verify(entries, head, held, good, stored.helds), stored, held)
+        verdict = said_of(verify(entries, head, held, good, stored.helds), stored, held, head.size)
     more = f" Not read again were the first {held.size} records, which the checkpoint covers."
     return replace(verdict, words=verdict.words + more)
 

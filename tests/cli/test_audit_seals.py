@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from govflow.audit.record import Draft
+from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.services.workspace import open_workspace
 from govflow.settings import load_settings
 from tests.cli.conftest import Run
@@ -109,6 +110,26 @@ def test_a_key_of_another_log_believes_nothing(
     assert checked.code == 4
     assert checked.out.startswith("cannot judge: Whether the proof holds is not known: ")
     assert run("audit", "verify", "--checkpoint", "held.txt", "--key", other).code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify",),
+        ("verify", "log.jsonl"),
+        ("verify", "--checkpoint", "held.txt"),
+        ("verify", "--since-checkpoint", "held.txt"),
+        ("check", "zero.tlog-proof"),
+    ],
+)
+def test_the_key_of_a_witness_is_no_key_of_a_log(log: Path, run: Run, words: tuple[str, ...]) -> None:
+    run("audit", "checkpoint", "--out", "held.txt")
+    run("audit", "prove", "0", "--out", "zero.tlog-proof")
+    run("audit", "export", "log.jsonl")
+    witness = VerifierKey("witness.example/w", Kind.COSIGNATURE, bytes(range(32)))
+    refused = run("audit", *words, "--key", str(witness))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error[input]: witness.example/w is the key of a witness, not of a log.")
 
 
 def test_what_is_missing_is_said(repo: Path, log: Path, run: Run) -> None:
