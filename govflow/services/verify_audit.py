@@ -163,13 +163,18 @@ def read_tail(
         RequestError: ``count`` is not positive, or there is no such event.
         StoreError: it cannot be opened.
     """
+    check_asked(count, event)
+    with opened(settings, database) as store:
+        entries = store.tail(tenant or settings.tenant, count, run_id=run_id, event=event)
+        return [line_of(entry) for entry in entries]
+
+
+def check_asked(count: int, event: str | None) -> None:
+    """Raises :class:`~govflow.errors.RequestError` where nobody can be shown that."""
     if count < 1:
         raise RequestError(f"-n {count}: at least one record is read.", mend="Give a positive number.")
     if event is not None and event not in EVENTS:
         raise RequestError(f"There is no audit event {event!r}.", mend="docs/audit.md lists the events.")
-    with opened(settings, database) as store:
-        entries = store.tail(tenant or settings.tenant, count, run_id=run_id, event=event)
-        return [line_of(entry) for entry in entries]
 
 
 def line_of(entry: Entry) -> Line:
