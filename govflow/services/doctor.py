@@ -6,6 +6,7 @@ their installed versions; neither is imported.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -205,6 +206,10 @@ def check_sinks(settings: Settings) -> Iterator[Finding]:
             sink_of(given)
         except GovflowError as error:
             yield Finding(f"sink {name}", Health.FAIL, error.message, error.mend)
+            continue
+        if given.file is not None and not os.access(given.file if given.file.exists() else given.file.parent, os.W_OK):
+            words = f"{given.file} cannot be written by this user, so no event reaches it."
+            yield Finding(f"sink {name}", Health.FAIL, words, "Make its folder, or name another file.")
         else:
             yield Finding(f"sink {name}", Health.OK, "it can be made; events that do not reach it are counted and said")
 

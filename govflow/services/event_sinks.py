@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -51,12 +52,17 @@ def sink_of(given: SinkSettings) -> Sink:
     """The sink that the settings describe.
 
     Raises:
-        SettingsError: its secret cannot be read or is too short, its address is not allowed, or there is no such
-            function.
+        SettingsError: its secret cannot be read or is too short, its address is not allowed, there is no such function,
+            or Prefect is not installed.
     """
     if given.file is not None:
         return JsonlSink(given.file, sync=given.sync)
     if given.prefect:
+        if find_spec("prefect") is None:
+            raise SettingsError(
+                "Prefect is not installed, so there is no event feed.",
+                mend="Install it: pip install 'govflow[prefect]'",
+            )
         return CallableSink.late(PREFECT)
     if given.function is not None:
         return CallableSink.named(given.function)

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,27 @@ def test_sinks_stand_in_a_file_or_as_json_in_the_environment(tmp_path: Path, mon
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert "canary" not in str(refused.value)
+
+
+def test_prefects_feed_is_a_sink_where_prefect_is_and_it_is_not_imported_for_that() -> None:
+    (found,) = check_sinks(Settings.model_validate({"sinks": {"feed": {"prefect": True}}}))
+    if find_spec("prefect") is None:
+        assert (found.health, "pip install 'govflow[prefect]'" in (found.mend or "")) == (Health.FAIL, True)
+    else:
+        assert found.health is Health.OK
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"prefect": False}, {"prefect": True, "file": "x"}, {"prefect": True, "sync": True}, {"sync": True}, {}],
+)
+def test_what_is_no_kind_of_a_sink_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SinkSettings.model_validate(given)
+
+
+def test_a_file_whose_folder_is_not_there_is_said(tmp_path: Path) -> None:
+    given = {"sinks": {"lost": {"file": tmp_path / "absent" / "events.jsonl"}, "kept": {"file": tmp_path / "e.jsonl"}}}
+    lost, kept = check_sinks(Settings.model_validate(given))
+    assert (lost.health, kept.health) == (Health.FAIL, Health.OK)
+    assert "absent" in lost.what and lost.mend
