@@ -15,7 +15,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from contextvars import Context, copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -33,10 +32,7 @@ _logger = logging.getLogger("govflow.events")
 
 
 class Sink(Protocol):
-    """Whatever takes envelopes, one at a time. It may raise.
-
-    It is called in a thread of its own, in a copy of the context (:mod:`contextvars`) of whoever published.
-    """
+    """Whatever takes envelopes. It is called from a thread of its own, one envelope at a time, and may raise."""
 
     def send(self, envelope: Envelope) -> None:
         """Take one envelope."""
@@ -178,7 +174,7 @@ class _Lane:
     def __init__(self, route: Route, capacity: int) -> None:
         self.route = route
         self._name = type(route.sink).__name__
-        self._queue: queue.Queue[tuple[Envelope, Context]] = queue.Queue(capacity)
+        self._queue: queue.Queue[Envelope] = queue.Queue(capacity)
         self._mark = max(1, int(capacity * route.high_water))
         self._high = False
         self._said: set[str] = set()
@@ -188,7 +184,7 @@ class _Lane:
 
     def put(self, envelope: Envelope) -> None:
         try:
-            self._queue.put_nowait((envelope, copy_context()))
+            self._queue.put_nowait(envelope)
         except queue.Full:
             with self._counting:
                 self._overflowed += 1
@@ -211,8 +207,7 @@ class _Lane:
 
     def _run(self) -> None:
         while True:
-            envelope, context = self._queue.get()
-            context.run(self._send, envelope)
+            self._send(self._queue.get())
             if self._high and self._queue.qsize() <= self._mark // 2:
                 self._high = False
             self._queue.task_done()

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,22 +148,6 @@ def test_no_line_that_was_written_is_lost_to_a_kill(tmp_path: Path) -> None:
         numbers = [json.loads(line)["payload"]["n"] for line in path.read_text().splitlines()]
         assert numbers[: said + 1] == list(range(said + 1))
         path.unlink()
-
-
-def test_a_sink_is_called_in_the_context_of_whoever_published() -> None:
-    run: ContextVar[str] = ContextVar("run", default="none")
-    got: list[str] = []
-    fan_out = FanOut([CallableSink(lambda _: got.append(run.get()))])
-
-    def publish(name: str) -> None:
-        run.set(name)
-        fan_out.publish(an_envelope())
-
-    for name in ("a", "b"):
-        copy_context().run(publish, name)
-    fan_out.publish(an_envelope())
-    assert fan_out.flush(240)
-    assert got == ["a", "b", "none"]
 
 
 def test_a_function_that_is_imported_late_is_imported_at_the_first_envelope() -> None:

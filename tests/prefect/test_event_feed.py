@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -59,6 +62,51 @@ def test_a_process_without_a_run_tells_the_feed_as_well_and_no_secret(prefect_se
     assert event["payload"]["payload"]["cause"] == "a password in postgresql://u:***@db/x"
     assert event["payload"]["meta"]["tenant_id"] == event["resource"]["govflow.tenant"] == "acme"
     assert [related["prefect.resource.id"] for related in event["related"]] == [f"prefect.flow-run.{run_id}"]
+
+
+ASYNC = """
+from govflow.prefect import flow, task
+
+@task(action="data:delete", provider="duckdb", resource="table://t")
+async def purge() -> str:
+    return "purged"
+
+@flow
+async def inner(name: str) -> str:
+    return await purge()
+"""
+
+
+def test_of_runs_that_share_a_thread_and_its_writes_each_event_names_its_own(home: Home, prefect_server: str) -> None:
+    home.configure(policy=RULES, mode="observe", sinks='{"feed": {"prefect": true}}')
+    inner = home.load(ASYNC).inner
+
+    async def both() -> None:
+        await asyncio.gather(*(tagged(inner, name) for name in ("one", "two", "three")))
+
+    asyncio.run(both())
+    runs = {body["run_id"] for body in home.events() if body["event"] == "ir.validated_escalate"}
+    assert len(runs) == 3
+
+    def all_three() -> list[dict[str, Any]]:
+        found = feed(prefect_server, runs)
+        return found if {event["payload"]["target"] for event in found} == runs else []
+
+    seen = until(all_three, "the events of all three")
+    tags = set()
+    for event in seen:
+        ids = {one["prefect.resource.role"]: one["prefect.resource.id"] for one in event["related"]}
+        assert ids["flow-run"] == f"prefect.flow-run.{event['payload']['target']}"
+        assert event["payload"]["target"] in runs
+        tags.add((event["payload"]["target"], ids["tag"]))
+    assert len(tags) == 3 and {tag for _, tag in tags} == {f"prefect.tag.{name}" for name in ("one", "two", "three")}
+
+
+async def tagged(flow: Callable[[str], Awaitable[str]], name: str) -> None:
+    from prefect import tags
+
+    with tags(name):
+        await flow(name)
 
 
 def test_an_event_of_no_run_is_the_tenants() -> None:
