@@ -9,7 +9,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.audit_records import TENANT, draft
-from govflow.audit.body import make_body
+from govflow.audit.body import commit, make_body
 from govflow.audit.checkpoint import Checkpoint, sign_checkpoint
 from govflow.audit.copies import rule_in
 from govflow.audit.export import Header, checkpoint_line, record_line
@@ -36,13 +36,15 @@ def database(path: Path, records: int) -> None:
 
 
 def _pending(start: int, end: int) -> Iterator[Pending]:
-    commitments = {"where": "sha256:" + "0" * 64}
+    salt, value = bytes(16), "warehouse"
+    commitments, values = {"parameters.where": commit(value, salt)}, (("parameters.where", salt, f'"{value}"'),)
     for seq in range(start, end):
         writer, number = f"writer-{seq % _WRITERS}", seq // _WRITERS
         made = draft(seq)
-        body = make_body(made, writer=writer, writer_seq=number, commitments=commitments)
+        given = made.event == "step.intent"  # what steps are given are the values of a log, mostly
+        body = make_body(made, writer=writer, writer_seq=number, commitments=commitments if given else {})
         about = made.event, made.subject, made.run_id, micros(made.at), rule_in(made.payload)
-        yield Pending(TENANT, writer, number, *about, body)
+        yield Pending(TENANT, writer, number, *about, body, values if given else ())
 
 
 def export(log_of: Path, to: Path, key: Ed25519PrivateKey, origin: str) -> VerifierKey:

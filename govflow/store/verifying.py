@@ -20,6 +20,7 @@ from govflow.store.location import open_database
 from govflow.store.pruned import Pruned, leads_to, pruned
 from govflow.store.stored_checkpoints import said_of, stored_checkpoints
 from govflow.store.verifying_since import joined_at
+from govflow.store.verifying_values import checked_values
 
 
 class Part(NamedTuple):
@@ -86,6 +87,7 @@ def verify_at_one_moment(
         start = 0  # what should not be there comes first
     with closing(log.walk(connection, tenant, start)) as entries:
         verdict = verify(entries, head, held, good, stored.helds)
+    verdict = checked_values(connection, tenant, verdict, 0 if gone is None else gone.until, head.size)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
         return said_of(verdict, stored, held, head.size)
     words = f"Records {gone.until} to {verdict.records - 1} verified against {verdict.against}."
@@ -135,7 +137,8 @@ def verify_since(
         return verify_at_one_moment(db, connection, tenant, held, None, told, keys)
     stored = stored_checkpoints(connection, tenant, held.size, keys)
     with closing(log.walk(connection, tenant, held.size)) as entries:
-        verdict = said_of(verify(entries, head, held, good, stored.helds), stored, held, head.size)
+        verdict = verify(entries, head, held, good, stored.helds)
+    verdict = said_of(checked_values(connection, tenant, verdict, held.size, head.size), stored, held, head.size)
     more = f" Not read again were the first {held.size} records, which the checkpoint covers."
     return replace(verdict, words=verdict.words + more)
 

@@ -35,7 +35,8 @@ def test_equal_values_have_unequal_commitments(store: Store) -> None:
 def test_an_erased_value_is_gone_and_the_log_is_what_it_was(store: Store, tmp_path: Path) -> None:
     ack = store.append(a_draft(values={"mail": "miller@example.org"}), durable=True)
     before = store.head("acme")
-    erasure = a_draft("value.erased", subject="olga", payload={"writer": ack.writer, "writer_seq": ack.writer_seq})
+    of = {"seq": 0, "writer": ack.writer, "writer_seq": ack.writer_seq, "names": ["mail"]}
+    erasure = a_draft("value.erased", subject="olga", payload={"records": [of]})
     found = store.values.of("acme")
     assert [(one.seq, one.writer_seq, one.names) for one in found] == [(0, ack.writer_seq, ("mail",))]
     assert store.values.erase(found, erasure) == 1
