@@ -6,14 +6,13 @@ and so is one that is gone, unless a record says that it was erased.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Connection
@@ -22,12 +21,9 @@ from govflow.audit.verify import How, Outcome, Verdict
 from govflow.store.statements import run
 
 _PAGE: Final = 4_096  # places that one statement looks at, so that a server joins few rows at once
-# Whatever somebody has put into a column of SQLite comes as bytes, and not as an error of its driver.
-_AS_IT_IS: Final = "CAST({} AS BLOB)"
 _BEGIN: Final = b'"commitments":{'
 _END: Final = b'},"'
 _COMMITMENT: Final = b'":"sha256:'
-_PLAIN: Final = re.compile(rb"[\w.\[\]-]+", re.ASCII)  # what JSON escapes nothing of
 _JOINED: Final = "v.writer = r.writer AND v.writer_seq = r.writer_seq"
 
 
@@ -39,10 +35,12 @@ class _Wrong(NamedTuple):
     how: How
 
 
-class _Kept(NamedTuple):
-    """A value as it stands in the side table. Of one name there may be two: SQLite tells a text from its bytes."""
+class _Row(NamedTuple):
+    """A record that commits to something, and one of its values: of one that has none, there is none."""
 
-    name: bytes
+    seq: int
+    body: bytes
+    name: bytes | None
     salt: bytes
     value: bytes
 
@@ -51,11 +49,9 @@ def checked_values(connection: Connection, tenant: str, verdict: Verdict, start:
     """The verdict on records that are whole, and on the values beside those from one place to before another."""
     if verdict.outcome is not Outcome.VERIFIED:
         return verdict
-    found = [
-        _first_of_those_that_commit(connection, tenant, start, end),
-        _first_of_the_others(connection, tenant, start),
-    ]
-    wrong = min((one for one in found if one is not None), default=None)
+    wrong, good = _of_those_that_commit(connection, tenant, start, end)
+    if wrong is not None or good != _all(connection):  # else there is no value that is not one of them
+        wrong = min((one for one in (wrong, _of_the_others(connection, tenant, start)) if one), default=None)
     if wrong is None:
         return verdict
     words = f"What is kept as the value {wrong.name!r} of record {wrong.seq} is not what the record commits to."
@@ -64,61 +60,73 @@ def checked_values(connection: Connection, tenant: str, verdict: Verdict, start:
     return replace(verdict, outcome=Outcome.TAMPERED, words=words, seq=wrong.seq, how=wrong.how, hash=None, root=None)
 
 
-def _first_of_those_that_commit(connection: Connection, tenant: str, start: int, end: int) -> _Wrong | None:
+def _of_those_that_commit(connection: Connection, tenant: str, start: int, end: int) -> tuple[_Wrong | None, int]:
+    """The first that is wrong, and how many values before it are right."""
     erased: dict[tuple[str, int], set[str]] | None = None
-    for (seq, body), rows in groupby(_committing(connection, tenant, start, end), key=itemgetter(0, 1)):
-        kept = [
-            _Kept(_bytes(name), _bytes(salt), _bytes(value)) for _, _, name, salt, value in rows if name is not None
-        ]
-        if _fit(body, kept):
+    good = 0
+    for _, of_record in groupby(_committing(connection, tenant, start, end), key=itemgetter(0)):
+        rows = list(of_record)
+        if _fit(rows):
+            good += len(rows)
             continue
-        parsed = orjson.loads(body)
-        commitments: dict[str, str] = parsed["commitments"]
-        for one in sorted(kept):
-            named = one.name.decode(errors="replace")
-            if commitments.pop(named, None) != "sha256:" + sha256(one.salt + one.value).hexdigest():
-                return _Wrong(seq, named, How.ALTERED)
+        record = orjson.loads(rows[0].body)
+        commitments: dict[str, str] = record["commitments"]
+        for row in rows:
+            if row.name is None:
+                continue
+            name = row.name.decode(errors="replace")
+            if commitments.pop(name, None) != "sha256:" + sha256(row.salt + row.value).hexdigest():
+                return _Wrong(row.seq, name, How.ALTERED), good
+            good += 1
         erased = _erased(connection, tenant) if erased is None else erased
-        gone = set(commitments) - erased.get((parsed["writer"], parsed["writer_seq"]), set())
+        gone = set(commitments) - erased.get((record["writer"], record["writer_seq"]), set())
         if gone:
-            return _Wrong(seq, min(gone), How.MISSING)
-    return None
+            return _Wrong(rows[0].seq, min(gone), How.MISSING), good
+    return None, good
 
 
-def _committing(connection: Connection, tenant: str, start: int, end: int) -> Iterator[Any]:
+def _committing(connection: Connection, tenant: str, start: int, end: int) -> Iterator[_Row]:
     """Records that commit to something, in order, each as often as it has values, and once without any."""
-    columns = ", ".join(_as_it_is(connection, name) for name in ("v.name", "v.salt", "v.value"))
+    columns = ", ".join(_as_bytes(connection, name) for name in ("v.name", "v.salt", "v.value"))
     statement = (
         f"SELECT r.seq, r.body, {columns} FROM audit_record r LEFT JOIN audit_value v ON {_JOINED}"
         f" WHERE r.tenant=? AND r.seq>=? AND r.seq<? AND {_place_of_commitments(connection)} > 0 ORDER BY r.seq"
     )
     for first in range(start, end, _PAGE):
-        yield from run(connection, statement, (tenant, first, min(first + _PAGE, end)))
+        found = run(connection, statement, (tenant, first, min(first + _PAGE, end)))
+        yield from cast(Iterator[_Row], found)  # its rows have the same names
 
 
-def _first_of_the_others(connection: Connection, tenant: str, start: int) -> _Wrong | None:
-    """A value that somebody gave to a record that commits to none."""
+def _of_the_others(connection: Connection, tenant: str, start: int) -> _Wrong | None:
+    """The first value that somebody gave to a record that commits to none."""
     statement = (
-        f"SELECT r.seq, {_as_it_is(connection, 'v.name')} FROM audit_value v CROSS JOIN audit_record r"
+        f"SELECT r.seq, {_as_bytes(connection, 'v.name')} FROM audit_value v CROSS JOIN audit_record r"
         f" WHERE {_JOINED} AND r.tenant=? AND r.seq>=? AND {_place_of_commitments(connection)} = 0"
         " ORDER BY r.seq LIMIT 1"
     )
     row = run(connection, statement, (tenant, start)).fetchone()
-    return None if row is None else _Wrong(row[0], _bytes(row[1]).decode(errors="replace"), How.ALTERED)
+    return None if row is None else _Wrong(row[0], row[1].decode(errors="replace"), How.ALTERED)
 
 
-def _fit(body: bytes, kept: list[_Kept]) -> bool:
+def _all(connection: Connection) -> int:
+    return int(run(connection, "SELECT count(*) FROM audit_value").scalar_one())
+
+
+def _fit(rows: Sequence[_Row]) -> bool:
     """Whether the commitments of a record are surely those to its values and to no others.
 
     Canonical JSON has them before anything that a text could be part of, and no text in them can hold what ends them.
+    Where nothing is escaped, a name stands there as it is.
     """
+    body = rows[0].body
     begin = body.find(_BEGIN)
     commitments = body[begin : body.find(_END, begin)]
-    if commitments.count(_COMMITMENT) != len(kept):
+    if b"\\" in commitments or commitments.count(_COMMITMENT) != len(rows):
         return False
-    for name, salt, value in kept:
-        expected = b'"%b":"sha256:%b"' % (name, sha256(salt + value).hexdigest().encode())
-        if not _PLAIN.fullmatch(name) or expected not in commitments:
+    for _, _, name, salt, value in rows:
+        if name is None or b'"' in name:
+            return False
+        if b'"%b":"sha256:%b"' % (name, sha256(salt + value).hexdigest().encode()) not in commitments:
             return False
     return True
 
@@ -141,9 +149,9 @@ def _place_of_commitments(connection: Connection) -> str:
     return f"position('\\x{_BEGIN.hex()}'::bytea in substr(r.body, 1, 128))"
 
 
-def _as_it_is(connection: Connection, column: str) -> str:
-    return _AS_IT_IS.format(column) if connection.dialect.name == "sqlite" else column
-
-
-def _bytes(value: str | bytes | None) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value or b"")
+def _as_bytes(connection: Connection, column: str) -> str:
+    """Whatever somebody has put into a column of SQLite comes as bytes, and not as an error of its driver."""
+    if connection.dialect.name == "sqlite":
+        return f"CAST({column} AS BLOB) AS {column[2:]}"
+    kind = "" if column == "v.salt" else "convert_to({}, 'UTF8') AS {}"
+    return kind.format(column, column[2:]) or column
