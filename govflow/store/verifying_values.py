@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, cast
 import orjson
 from sqlalchemy import Connection
 
+from govflow.audit.body import SALT_BYTES
 from govflow.audit.verify import How, Outcome, Verdict
 from govflow.store.statements import run
 
@@ -75,7 +76,8 @@ def _of_those_that_commit(connection: Connection, tenant: str, start: int, end: 
             if row.name is None:
                 continue
             name = row.name.decode(errors="replace")
-            if commitments.pop(name, None) != "sha256:" + sha256(row.salt + row.value).hexdigest():
+            commitment = "sha256:" + sha256(row.salt + row.value).hexdigest()
+            if len(row.salt) != SALT_BYTES or commitments.pop(name, None) != commitment:
                 return _Wrong(row.seq, name, How.ALTERED), good
             good += 1
         erased = _erased(connection, tenant) if erased is None else erased
@@ -124,7 +126,8 @@ def _fit(rows: Sequence[_Row]) -> bool:
     if b"\\" in commitments or commitments.count(_COMMITMENT) != len(rows):
         return False
     for _, _, name, salt, value in rows:
-        if name is None or b'"' in name:
+        # A salt of another length moves the place where the value begins: of 12345, 345 would be left, and fit.
+        if name is None or b'"' in name or len(salt) != SALT_BYTES:
             return False
         if b'"%b":"sha256:%b"' % (name, sha256(salt + value).hexdigest().encode()) not in commitments:
             return False

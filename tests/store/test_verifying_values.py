@@ -61,6 +61,18 @@ def test_another_value_is_found_at_its_record(
     assert store.verify("rival").outcome is Outcome.VERIFIED
 
 
+def test_a_number_cannot_lose_its_first_digits_to_the_salt(store: Store, raw: Raw) -> None:
+    store.append(a_draft(tenant="acme", payload={}, values={"amount": 12345, "name": "Ann"}), durable=True)
+    store.flush()
+    blob = "CAST('12' AS BLOB)" if raw.is_sqlite else "'12'::bytea"
+    raw.execute(f"UPDATE audit_value SET salt = salt || {blob}, value = '345' WHERE name = 'amount'")
+    if raw.is_sqlite:
+        raw.execute("UPDATE audit_value SET salt = CAST(salt AS BLOB)")
+    verdict = store.verify("acme")
+    assert (verdict.outcome, verdict.seq, verdict.how) == (Outcome.TAMPERED, 0, How.ALTERED)
+    assert "'amount'" in verdict.words
+
+
 def test_a_value_that_is_gone_without_a_word_is_missed(store: Store, raw: Raw) -> None:
     written(store)
     store.flush()
