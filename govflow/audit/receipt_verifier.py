@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -386,13 +387,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         text, keys = given.receipt.read_bytes().decode(), words_of(given.key)
     except (OSError, UnicodeDecodeError) as error:
-        print(f"{CANNOT_JUDGE}: a file cannot be read: {error}")
+        _print(f"{CANNOT_JUDGE}: a file cannot be read: {error}")
         return EXIT[CANNOT_JUDGE]
     verdict = judge(text, keys)
-    print(f"{verdict.outcome}: {verdict.words}")
-    if verdict.facts is not None:
-        print(told(verdict.facts))
+    _print(f"{verdict.outcome}: {verdict.words}" + ("" if verdict.facts is None else "\n" + told(verdict.facts)))
     return EXIT[verdict.outcome]
+
+
+def _print(words: str) -> None:
+    """Wherever it goes to: an error here would end Python with 1, and 1 is a verdict."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's letters cannot spell
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:  # the reader has seen enough; Python would complain when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

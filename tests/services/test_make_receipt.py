@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_the_verifier_alone_in_a_folder_needs_nothing_of_govflow(text: str, keys
     (tmp_path / "run.json").write_text(text)
     (tmp_path / "log.key").write_text("\n".join(keys))
     lines = Path(verifier.__file__).read_text().splitlines()
-    assert len(lines) < 400 and not any("import govflow" in line or "from govflow" in line for line in lines)
+    assert len(lines) < 420 and not any("import govflow" in line or "from govflow" in line for line in lines)
 
     def play(receipt: str, key: str) -> tuple[int, str]:
         words = [sys.executable, "-I", "verify.py", receipt, "--key", key]
@@ -119,6 +120,22 @@ def test_the_verifier_alone_in_a_folder_needs_nothing_of_govflow(text: str, keys
     assert play("cut.json", "log.key")[0] == 4
     assert play("nowhere.json", "log.key")[0] == 4
     assert play("run.json", "no-key")[0] == 4
+
+
+def test_a_terminal_that_cannot_spell_a_name_does_not_turn_the_verdict(tmp_path: Path) -> None:
+    at = workspace(database_url=f"sqlite:///{tmp_path}/gov.db")
+    write_run(at, "Zo\u00eb \u2192 1")
+    signing_key(at, NOW)
+    (tmp_path / "run.json").write_text(make_receipt(at, "Zo\u00eb \u2192 1", NOW))
+    words = [sys.executable, verifier.__file__, "run.json", "--key", "\n".join(map(str, verifier_keys(at)))]
+    plain = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": "", "PATH": ""}
+    done = subprocess.run(words, cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "run Zo\\xeb \\u2192 1" in done.stdout, done.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(words, cwd=tmp_path, env=plain, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (0, b"")
 
 
 def changed_payload(text: str, change: Callable[[dict[str, Any]], None]) -> str:
