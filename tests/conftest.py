@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from tests.prefect_server import prefect_server, prefect_settings  # noqa: F401 - fixtures, here so that there is one of each
 
 IN_CI = os.environ.get("GOVFLOW__CI") == "1"
+HOME = Path.home() / ".govflow"  # as it is before a test gives itself another
 
 # CI says so where the machine forbids tracing, and says it loudly: no skip, since none is allowed there.
 collect_ignore_glob = ["*/test_faults*.py"] if os.environ.get("GOVFLOW__FAULTS_HERE") == "no" else []
@@ -53,6 +55,26 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and GOVFLOW__CI=1 says that every test runs: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """In CI, where nobody else is at work: no test writes into the log of whoever runs the tests."""
+    yield
+    global _at_home
+    before, _at_home = _at_home, _left_at_home()
+    assert _at_home == before, f"{item.nodeid}, or one beside it, wrote into {HOME}: give its processes a HOME"
+
+
+def _left_at_home() -> frozenset[tuple[str, int, int]]:
+    """What lies where a log is by default: paths, bytes and times."""
+    if not IN_CI:
+        return frozenset()
+    found = ((str(path), path.stat()) for path in HOME.rglob("*") if path.is_file())
+    return frozenset((path, seen.st_size, seen.st_mtime_ns) for path, seen in found)
+
+
+_at_home = _left_at_home()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -89,7 +89,8 @@ def test_from_where_somebody_comes_is_said_by_a_proxy_and_by_nobody_else(
 ) -> None:
     """Wrong answers are counted by address: whoever could make one up would be counted for none, or for another's."""
     port, more = free_port(), {"GOVFLOW_CONSOLE_URL": address} if address else {}
-    with program("console", "--port", str(port), cwd=tmp_path, GOVFLOW_ANSWER_LIMIT="1", **more) as console:
+    more |= {"HOME": str(tmp_path), "GOVFLOW_ANSWER_LIMIT": "1"}
+    with program("console", "--port", str(port), cwd=tmp_path, **more) as console:
         console.until(r"^govflow console: http")
         assert eventually(lambda: answers(port))
         seen = set()
