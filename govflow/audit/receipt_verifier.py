@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -401,7 +401,8 @@ def _print(words: str) -> None:
     try:
         print(words, flush=True)
     except BrokenPipeError:  # the reader has seen enough; Python would complain when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(BrokenPipeError):
+            sys.stdout.close()
 
 
 if __name__ == "__main__":
