@@ -28,7 +28,7 @@ from govflow.audit.body import parse_body
 from govflow.audit.copies import differing
 from govflow.audit.leaf import leaf_bytes, leaf_hash
 from govflow.audit.merkle import CompactRange
-from govflow.audit.record import FORMAT, GENESIS, Entry, Head
+from govflow.audit.record import FORMAT, GENESIS, Copies, Entry, Head
 from govflow.audit.spans import Held, Joined
 
 __all__ = ("Held", "How", "Outcome", "Verdict", "verify")
@@ -56,6 +56,7 @@ class How(StrEnum):
     TRUNCATED = "truncated"
     WRITER_GAP = "writer gap"
     REWRITTEN = "rewritten"
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,6 @@ class _Found(Exception):
     def __init__(self, seq: int, how: How, words: str) -> None:
         super().__init__(words)
         self.seq, self.how, self.words = seq, how, words
-
-
-class _Unreadable(Exception):
-    """A record whose bytes are whole but whose meaning this version does not know."""
 
 
 def verify(
@@ -120,8 +117,9 @@ def verify(
             walk.at_end(head)
     except _Found as bad:
         return Verdict(Outcome.TAMPERED, bad.words, walk.size, against, seq=bad.seq, how=bad.how)
-    except _Unreadable as unknown:
-        return Verdict(Outcome.CANNOT_JUDGE, str(unknown), walk.size, against)
+    if walk.unread is not None:  # not before all that follows was seen to lead to it
+        place, why = walk.unread
+        return Verdict(Outcome.CANNOT_JUDGE, f"Record {place} cannot be read: {why}.", place, against)
     root = "sha256:" + walk.tree.root().hex()
     if head is None and held is not None and walk.size == held.size:
         words = f"{walk.size} records verified against {against}."
@@ -146,6 +144,7 @@ class _Walk:
         self.before = GENESIS  # ``prev`` of the last good record: tells an inserted record from an altered one
         self.tree = CompactRange()
         self.writers: dict[str, int] = {}  # writer to its next number
+        self.unread: tuple[int, str] | None = None  # the first whose meaning this version does not know, and why
         if after is not None:
             self.tenant, self.size, self.tree, self.writers = after.tenant, after.size, after.tree, after.writers
             self.prev, self.before = "sha256:" + after.prev.hex(), "sha256:" + after.before.hex()
@@ -157,22 +156,28 @@ class _Walk:
             if leaf_hash(leaf_bytes(entry.seq, entry.prev, entry.body)) != entry.hash:
                 self._explain_hash(entry, entries)
             body = self._parsed(entry)
-            if body["tenant"] != self.tenant:
+            if body is not None and body["tenant"] != self.tenant:
                 if self.tenant is not None:
                     words = f"Record {self.size} was transplanted: it belongs to the log of {body['tenant']!r}."
                     raise _Found(self.size, How.TRANSPLANTED, words)
                 self.tenant = body["tenant"]
             if entry.seq != self.size or entry.prev != self.prev:
                 self._explain_link(entry, entries)
-            if entry.copies is not None and (column := differing(body, entry.copies)) is not None:
-                words = f"Record {self.size} was altered: its column {column!r} does not say what its bytes say."
-                raise _Found(self.size, How.ALTERED, words)
-            self._count(body)
+            if body is not None and entry.copies is not None:
+                self._compare(body, entry.copies)
+            if body is not None and self.unread is None:  # of what was not read the writer is not known
+                self._count(body)
             append(bytes.fromhex(entry.hash[7:]))
             self.size += 1
             self.before, self.prev = entry.prev, entry.hash
             if self.size in self.held:
                 self._hold(self.held[self.size])
+
+    def _compare(self, body: dict[str, Any], copies: Copies) -> None:
+        column = differing(body, copies)
+        if column is not None:
+            words = f"Record {self.size} was altered: its column {column!r} does not say what its bytes say."
+            raise _Found(self.size, How.ALTERED, words)
 
     def _hold(self, every: Sequence[Held]) -> None:
         """Compare what was walked with the checkpoints of this size."""
@@ -206,7 +211,8 @@ class _Walk:
             words = "The head of the log was altered: its Merkle root is not that of its records."
             raise _Found(last, How.ALTERED, words)
 
-    def _parsed(self, entry: Entry) -> dict[str, Any]:
+    def _parsed(self, entry: Entry) -> dict[str, Any] | None:
+        """What the bytes say; None where this version does not know: those of the records behind it may say more."""
         try:
             body: dict[str, Any] = orjson.loads(entry.body)
             # The short way for what this version writes; whatever else it is, parse_body says so in words.
@@ -218,7 +224,8 @@ class _Walk:
             try:
                 return parse_body(entry.body)
             except ValueError as error:
-                raise _Unreadable(f"Record {entry.seq} cannot be read: {error}.") from None
+                self.unread = self.unread or (self.size, str(error))
+                return None
         return body
 
     def _count(self, body: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from govflow.audit.note import parse_note
 from govflow.audit.record import Entry
 from govflow.audit.spans import Held, Told
 from govflow.audit.verifier_key import Kind, VerifierKey
-from govflow.audit.verify import Outcome, Verdict
+from govflow.audit.verify import How, Outcome, Verdict
 from govflow.audit.vocabulary import EVENTS
 from govflow.errors import InputError, RequestError
 from govflow.services.signing_keys import public_key
@@ -89,7 +89,8 @@ def verify_log(
         names = [tenant] if tenant else store.tenants() if database else [settings.tenant]
         url = settings.database_url if database is None else _url(database)
         checker = in_processes(partial(check_part, url), jobs) if jobs > 1 else None
-        return [_verified(store, name, held, since, checker, told, keys, witnesses) for name in names]
+        verdicts = [_verified(store, name, held, since, checker, told, keys, witnesses) for name in names]
+        return _findable(store, verdicts)
 
 
 def _verified(
@@ -110,6 +111,32 @@ def _verified(
     else:
         verdict = store.verify(tenant, held, checker, told, keys)
     return LogVerdict(tenant, verdict if found is None else judged(verdict, found))
+
+
+def _findable(store: Store, verdicts: list[LogVerdict]) -> list[LogVerdict]:
+    """The verdicts, of which those on logs that are whole say whether a search finds all of them."""
+    if all(one.verdict.outcome is Outcome.TAMPERED for one in verdicts):
+        return verdicts
+    hidden = store.hidden_row()
+    if hidden is None:
+        return verdicts
+    return [
+        LogVerdict(
+            one.tenant,
+            replace(
+                one.verdict,
+                outcome=Outcome.TAMPERED,
+                words=hidden.words,
+                seq=hidden.seq,
+                how=How.HIDDEN,
+                hash=None,
+                root=None,
+            ),
+        )
+        if hidden.tenant in (None, one.tenant) and one.verdict.outcome is not Outcome.TAMPERED
+        else one
+        for one in verdicts
+    ]
 
 
 def _vouched(store: Store, tenant: str, keys: Sequence[VerifierKey], witnesses: Witnesses) -> Vouched:

@@ -26,6 +26,12 @@ _OF_ITS_KIND: Final = {
 }
 _BEGIN: Final = "INSERT INTO audit_head (tenant, size, hash, peaks) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _MOVE: Final = "UPDATE audit_head SET size=?, hash=?, peaks=? WHERE tenant=? AND size=? AND hash=? AND peaks=?"
+# From one name to the next by the index: of a million records of three tenants four rows are looked at.
+_TENANTS: Final = (
+    "WITH RECURSIVE one(name) AS (SELECT min(tenant) FROM {0} UNION ALL"
+    " SELECT (SELECT min(tenant) FROM {0} WHERE tenant > one.name) FROM one WHERE one.name IS NOT NULL)"
+    " SELECT {1} FROM one WHERE name IS NOT NULL"
+)
 _NO_HASH: Final = "sha256:"  # what stands where no bytes are: no record has it
 _SELECT: Final = "SELECT seq, prev, hash, body FROM audit_record"
 _NOTHING: Final[Mapping[str, End]] = {}
@@ -169,6 +175,16 @@ def last_of_writer(connection: Connection, tenant: str, writer: str, end: int) -
     return None if row is None else _entry(row)
 
 
+def tenants(connection: Connection) -> list[str]:
+    """Whoever has records, a head, a checkpoint or something pruned: a head alone could be taken away."""
+    name = "CAST(name AS BLOB)" if connection.dialect.name == "sqlite" else "name"
+    found: set[str] = set()
+    for table in ("audit_record", "audit_head", "audit_checkpoint", "audit_pruned"):
+        for (tenant,) in run(connection, _TENANTS.format(table, name)):
+            found.add(tenant.decode(errors="replace") if isinstance(tenant, bytes) else str(tenant))
+    return sorted(found)
+
+
 def begins_at(connection: Connection, tenant: str) -> int:
     """The first place of a log that was not pruned, as the database says; 0 where nothing was."""
     found = run(connection, "SELECT max(until) FROM audit_pruned WHERE tenant=?", (tenant,)).scalar()
@@ -281,6 +297,8 @@ def _read_end(tenant: str, row: Sequence[Any] | None) -> End:
     try:
         if not (isinstance(row[1], bytes) and len(row[1]) == HASH_SIZE):
             raise ValueError("its hash is none")
+        if type(row[0]) is not int or not isinstance(row[2], bytes):
+            raise ValueError("its size is none, or the hashes of its subtrees are")
         CompactRange.from_bytes(row[0], row[2])
         return End(*row)
     except (ValueError, TypeError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,11 +23,15 @@ from govflow.audit.spans import Held, Joined
 from govflow.errors import StoreError
 from govflow.ir.canonical import canonical
 from govflow.store.seals import newest_hashes
-from govflow.store.tables import AUDIT_PRUNED as PRUNED
+from govflow.store.statements import run
 from govflow.store.tables import AUDIT_PRUNED_WRITER as WRITER
-from govflow.store.tables import AUDIT_RECORD as RECORD
 
 EVENT: Final = "log.pruned"
+
+_T = TypeVar("_T")
+# As the driver gives them: a number where bytes are expected would be made into as many zeros.
+_NEWEST: Final = "SELECT until, last, before, peaks FROM audit_pruned WHERE tenant=? ORDER BY until DESC LIMIT 1"
+_SAID: Final = "SELECT seq, body FROM audit_record WHERE tenant=? AND event=? ORDER BY seq DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +57,18 @@ class Pruned:
 
 def pruned(connection: Connection, tenant: str) -> Pruned | None:
     """What was pruned of a log; None where nothing was, or where the log does not say the same as the tables."""
-    newest = select(PRUNED).where(PRUNED.c.tenant == tenant).order_by(PRUNED.c.until.desc()).limit(1)
-    said = select(RECORD.c.seq, RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.event == EVENT)
     try:
-        row = connection.execute(newest).mappings().first()
-        record = connection.execute(said.order_by(RECORD.c.seq.desc()).limit(1)).first()
+        row = run(connection, _NEWEST, (tenant,)).first()
+        record = run(connection, _SAID, (tenant, EVENT)).first()
         if row is None or record is None:
             return None
-        good = Joined(
-            tenant,
-            row["until"],
-            bytes(row["last"]),
-            bytes(row["before"]),
-            CompactRange.from_bytes(row["until"], bytes(row["peaks"])),
-            next_numbers(connection, tenant),
-        )
-        body = parse_body(bytes(record.body))
+        until, (last, before, peaks) = _of(int, row[0]), (_of(bytes, value) for value in row[1:])
+        tree = CompactRange.from_bytes(until, peaks)
+        good = Joined(tenant, until, last, before, tree, next_numbers(connection, tenant))
+        body = parse_body(_of(bytes, record[1]))
         if any(body["payload"].get(name) != value for name, value in state(good).items()):
             return None
-        return Pruned(good.size, good, record.seq, body["subject"], datetime.fromisoformat(body["at"]))
+        return Pruned(good.size, good, record[0], body["subject"], datetime.fromisoformat(body["at"]))
     except (ValueError, TypeError, KeyError, SQLAlchemyError):  # in SQLite a column holds what somebody put there
         return None
 
@@ -89,7 +86,14 @@ def state(good: Joined) -> dict[str, Any]:
 def next_numbers(connection: Connection, tenant: str) -> dict[str, int]:
     """The next number of each writer some of whose records were pruned."""
     rows = connection.execute(select(WRITER.c.writer, WRITER.c.next).where(WRITER.c.tenant == tenant))
-    return {str(row.writer): int(row.next) for row in rows}
+    return {_of(str, row.writer): _of(int, row.next) for row in rows}
+
+
+def _of(kind: type[_T], value: object) -> _T:
+    """``TypeError`` where SQLite holds something of another kind in a column."""
+    if type(value) is not kind:
+        raise TypeError(f"a {kind.__name__} is expected")
+    return value
 
 
 def leads_to(connection: Connection, tenant: str, held: Held, good: Joined) -> bool:

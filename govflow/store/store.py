@@ -25,6 +25,7 @@ from govflow.store.delegations import Delegations
 from govflow.store.engine import Database
 from govflow.store.holds import Holds
 from govflow.store.inbox import Inbox
+from govflow.store.indexes import Hidden, hidden_row
 from govflow.store.keys import Keys
 from govflow.store.legal_holds import LegalHolds
 from govflow.store.location import open_database, spool_folder
@@ -182,10 +183,15 @@ class Store:
         self.close()
 
     def tenants(self) -> list[str]:
-        """Every tenant that has a log, sorted."""
+        """Every tenant that has a log, or anything that is left of one, sorted."""
         self.flush()
         with self._db.reading() as connection:
-            return [str(row[0]) for row in connection.exec_driver_sql("SELECT tenant FROM audit_head ORDER BY tenant")]
+            return log.tenants(connection)
+
+    def hidden_row(self) -> Hidden | None:
+        """A row of the logs that an index of the database hides from searches; None where there is none."""
+        with self._db.reading() as connection:
+            return hidden_row(connection)
 
     def head(self, tenant: str) -> Head:
         """The end of a tenant's log, all acknowledged records included."""

@@ -60,7 +60,7 @@ def stored_checkpoints(
     spoilt = [0] if len(sizes) < len(found) else []
     # Every second, third, tenth, counted from the newest, so that this one is always among them.
     wanted = sizes[:: -(-len(sizes) // _MOST) or 1]
-    origin = _origin(connection.execute(select(ORIGIN.c.name)).scalar(), tenant)
+    origin = _origin(connection, tenant)
     helds: list[Held] = []
     unsigned: list[int] = []
     for first in range(0, len(wanted), _AT_ONCE):
@@ -90,10 +90,10 @@ def _notes(connection: Connection, tenant: str, sizes: Sequence[int]) -> dict[in
     return {size: note for one in sizes for size, note in _notes(connection, tenant, [one]).items()}
 
 
-def _origin(name: Any, tenant: str) -> str | None:
+def _origin(connection: Connection, tenant: str) -> str | None:
     try:
-        return origin_of(name, tenant)
-    except (Malformed, TypeError, AttributeError):
+        return origin_of(connection.execute(select(ORIGIN.c.name)).scalar() or "", tenant)
+    except (Malformed, TypeError, AttributeError, SQLAlchemyError):
         return None
 
 

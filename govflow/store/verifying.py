@@ -87,6 +87,9 @@ def verify_at_one_moment(
         start = 0  # what should not be there comes first
     with closing(log.walk(connection, tenant, start)) as entries:
         verdict = verify(entries, head, held, good, stored.helds)
+    if head.size == 0 and held is None and verdict.outcome is Outcome.VERIFIED and not stored.all:
+        words = f"What is missing: the log. Nothing in this database is of the tenant {tenant!r}."
+        return replace(verdict, outcome=Outcome.CANNOT_JUDGE, words=words, hash=None, root=None)
     verdict = checked_values(connection, tenant, verdict, 0 if gone is None else gone.until, head.size)
     if gone is None or verdict.outcome is not Outcome.VERIFIED:
         return said_of(verdict, stored, held, head.size)

@@ -71,7 +71,8 @@ def _of_those_that_commit(connection: Connection, tenant: str, start: int, end: 
             good += len(rows)
             continue
         record = orjson.loads(rows[0].body)
-        commitments: dict[str, str] = record["commitments"]
+        said = record.get("commitments")
+        commitments: dict[str, str] = dict(said) if isinstance(said, dict) else {}
         for row in rows:
             if row.name is None:
                 continue

@@ -43,7 +43,8 @@ def head_of(entries: list[Entry], tenant: str = "acme") -> Head:
     return Head(tenant, len(entries), entries[-1].hash if entries else GENESIS, "sha256:" + tree.root().hex())
 
 
-LOG = chained(bodies_of("acme"))
+BODIES = bodies_of("acme")
+LOG = chained(BODIES)
 HEAD = head_of(LOG)
 FOREIGN = chained(bodies_of("rival"))
 
@@ -177,6 +178,25 @@ def test_further_checkpoints_are_held_to_and_named() -> None:
     assert (other.seq, other.how) == (6, How.REWRITTEN)
     assert "not those of the checkpoint in its drawer" in other.words
     assert verify(LOG, None, also=[held(SIZE)]).outcome is Outcome.CANNOT_JUDGE, "it stands in for no head"
+
+
+@pytest.mark.parametrize("k", range(SIZE))
+@pytest.mark.parametrize("body", [b"{}", b'{"format":2}', b"null", b"\xff", b"[" * 1500 + b"]" * 1500])
+def test_a_record_that_nobody_can_read_does_not_hide_that_it_was_altered(k: int, body: bytes) -> None:
+    forged = replace(LOG[k], body=body, hash=leaf_hash(leaf_bytes(k, LOG[k].prev, body)))
+    changed = [*LOG[:k], forged, *LOG[k + 1 :]]
+    assert found(changed) == (k, How.ALTERED)
+    held = Held(SIZE, bytes.fromhex(HEAD.root[7:]))
+    outcome = verify(changed, None, held)
+    assert (outcome.outcome, outcome.seq) == (Outcome.TAMPERED, k)
+
+
+def test_behind_a_record_of_a_newer_format_the_rest_is_looked_at_too() -> None:
+    newer = chained([body.replace(b'"format":1', b'"format":2') if n == 4 else body for n, body in enumerate(BODIES)])
+    verdict = verify(newer, head_of(newer))
+    assert (verdict.outcome, verdict.records) == (Outcome.CANNOT_JUDGE, 4)
+    assert verdict.words.startswith("Record 4 cannot be read")
+    assert found([*newer[:7], *newer[8:]], head_of(newer)) == (7, How.MISSING)
 
 
 def test_a_newer_format_cannot_be_judged() -> None:

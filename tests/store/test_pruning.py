@@ -16,7 +16,7 @@ from govflow.errors import StoreError
 from govflow.store import Store
 from govflow.store import pruning as pruning_module
 from govflow.store.pruned import EVENT
-from tests.store.seen_raw import REFUSALS, Raw
+from tests.store.seen_raw import REFUSALS, Raw, raw_sqlite
 from tests.store.test_seals import opened, seal
 from tests.store.things import NOW, a_draft
 
@@ -233,6 +233,26 @@ def test_what_is_kept_of_them_cannot_be_changed_unseen(aged: Store, raw: Raw, st
     assert verdict.outcome is Outcome.TAMPERED
     assert verdict.seq in {0, 512}
     assert aged.verify("acme", held_by(aged)).outcome is Outcome.TAMPERED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "audit_pruned SET until = 8.5",
+        "audit_pruned SET last = 100000000000000",
+        "audit_pruned SET peaks = 9e999",
+        "audit_pruned_writer SET next = 9e999",
+        "audit_pruned_writer SET writer = CAST(X'ff' AS TEXT)",
+        "audit_record SET body = 100000000000000 WHERE event = 'log.pruned'",
+    ],
+)
+def test_whatever_stands_there_is_a_verdict(sqlite_url: str, change: str) -> None:
+    with Store.open(sqlite_url) as store, raw_sqlite(sqlite_url) as raw:
+        old(store, 600)
+        seal(store)
+        store.pruning.prune("acme", CUT, pruning())
+        raw.without_triggers(change.split(maxsplit=1)[0], f"UPDATE {change}")
+        assert store.verify("acme").outcome is Outcome.TAMPERED
 
 
 def test_what_stands_before_the_beginning_was_inserted(aged: Store, raw: Raw) -> None:

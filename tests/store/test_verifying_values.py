@@ -117,6 +117,15 @@ def test_whatever_stands_there_is_a_verdict(sqlite_url: str, value: str) -> None
             assert store.verify("acme").seq == 0, column
 
 
+def test_a_payload_that_speaks_of_commitments_commits_to_nothing(store: Store, raw: Raw) -> None:
+    for payload in ({"commitments": {"a": "b"}}, {"commitments": None}):
+        store.append(a_draft(tenant="acme", payload=payload), durable=True)
+    assert store.verify("acme").outcome is Outcome.VERIFIED
+    blob = "X'00'" if raw.is_sqlite else "'\\x00'::bytea"
+    raw.execute(f"INSERT INTO audit_value SELECT writer, writer_seq, 'a', {blob}, '1' FROM audit_record WHERE seq = 0")
+    assert (store.verify("acme").seq, store.verify("acme").how) == (0, How.ALTERED)
+
+
 @pytest.mark.parametrize("value", ["'\"eve@example.org\"'", "value"])
 def test_a_second_one_of_the_same_name_is_found(sqlite_url: str, value: str) -> None:
     with Store.open(sqlite_url) as store, raw_sqlite(sqlite_url) as raw:
