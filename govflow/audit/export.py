@@ -77,7 +77,10 @@ class Header:
             raise ValueError("its first line is not that of an export of an audit log") from None
         if not (isinstance(tenant, str) and type(size) is int and size >= 0 and isinstance(last, str)):
             raise ValueError("its first line does not say which records follow")
-        return cls(tenant, size, _hash(last), _peaks(size, tree))
+        header = cls(tenant, size, _hash(last), _peaks(size, tree))
+        if header.line() != line:
+            raise ValueError("its first line is not spelled as that of an export is")
+        return header
 
 
 def _hash(written: str) -> str:
@@ -108,14 +111,19 @@ def checkpoint_in(line: bytes) -> str | None:
     """The note of such a line; None of any other line.
 
     Raises:
-        ValueError: it begins as the line of a checkpoint and is none.
+        ValueError: it begins as the line of a checkpoint and is none, or is spelled in another way.
     """
     if not line.startswith(NOTE):
         return None
     note = orjson.loads(line)["checkpoint"]
-    if not isinstance(note, str):
+    if not isinstance(note, str) or checkpoint_line(note) != line:
         raise ValueError("it is no signed note")
     return note
+
+
+def hash_in(line: bytes) -> str:
+    """What the line of a record gives as its hash; nothing of it is checked."""
+    return line[len(_OPENS) : len(_OPENS) + _HASH].decode(errors="replace")
 
 
 def entry_in(line: bytes, place: int) -> Entry:

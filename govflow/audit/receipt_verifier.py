@@ -30,6 +30,7 @@ VERIFIED: Final = "verified"
 TAMPERED: Final = "tampered"
 CANNOT_JUDGE: Final = "cannot judge"
 EXIT: Final = {VERIFIED: 0, TAMPERED: 1, CANNOT_JUDGE: 4}
+_YES: Final = (("approve", None), ("approve", "break_glass"))  # a vote has no kind of its own
 _OPENS: Final = ("ir.validated_pass", "ir.validated_escalate", "ir.validated_reject")
 
 
@@ -66,9 +67,9 @@ def judge(text: str, keys: Iterable[str]) -> Verdict:
     try:
         return _judge(text, _keys(keys))
     except _Tampered as found:
-        return Verdict(TAMPERED, str(found), found.record)
+        return Verdict(TAMPERED, _plain(str(found)), found.record)
     except _CannotJudge as found:
-        return Verdict(CANNOT_JUDGE, str(found))
+        return Verdict(CANNOT_JUDGE, _plain(str(found)))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as found:
         return Verdict(CANNOT_JUDGE, f"The file is not of the form of a receipt ({type(found).__name__}).")
 
@@ -97,7 +98,7 @@ def _judge(text: str, keys: Mapping[str, bytes]) -> Verdict:
         raise _Tampered("The subject of the receipt is not what its records say.")
     if missing := missing_of(found):
         raise _CannotJudge("What is missing: " + "; ".join(missing) + ".")
-    words = f"{len(found)} records of run {known['run_id']} are in the log {origin}"
+    words = _plain(f"{len(found)} records of run {known['run_id']} are in the log {origin}")
     return Verdict(VERIFIED, f"{words}, under its checkpoint of {size} records with root {root.hex()}.", facts=known)
 
 
@@ -291,10 +292,13 @@ def missing_of(records: Sequence[tuple[int, Mapping[str, Any]]]) -> list[str]:
         elif event == "approval.granted" and not said.get("standing"):
             silent = {"by " + who for who in said.get("approved_by", ())} - seen.get(str(request), set())
             missing += [f"the vote {who} on {request}" for who in sorted(silent)]
+            missing += [] if said.get("approved_by") else [f"who approved {request}, granted in record {seq}"]
         if isinstance(request, str):
             seen.setdefault(request, set()).add(event)
-            if event == "approval.vote":
+            if event == "approval.vote" and (said.get("decision"), said.get("kind")) in _YES:
                 seen[request].add("by " + body["subject"])
+            elif event == "approval.vote":  # a no, or a yes that was taken back
+                seen[request].discard("by " + body["subject"])
     return missing
 
 
@@ -310,7 +314,12 @@ def told(facts: Mapping[str, Any]) -> str:
         lines += [f"approval {one['request_id']} of {one['step']}", *("  " + _row(row) for row in one["records"])]
     held = facts["records"]
     lines.append(f"{held['count']} records of the log, from {held['first']} to {held['last']}")
-    return "\n".join("".join(char if char.isprintable() else "?" for char in line) for line in lines)
+    return "\n".join(map(_plain, lines))
+
+
+def _plain(line: str) -> str:
+    """A line that moves no cursor: a file could write a verdict of its own over this one."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def _row(one: Mapping[str, Any]) -> str:
@@ -400,8 +409,8 @@ def _print(words: str) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal's letters cannot spell
     try:
         print(words, flush=True)
-    except BrokenPipeError:  # the reader has seen enough; Python would complain when it flushes at exit
-        with suppress(BrokenPipeError):
+    except OSError:  # the reader has seen enough, or a disk is full: Python would try again at exit, and end with 120
+        with suppress(OSError):
             sys.stdout.close()
 
 

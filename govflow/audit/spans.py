@@ -127,7 +127,9 @@ class SpanCheck:
     def _rows(self, rows: Sequence[Row]) -> bool:
         place, last, last_prev = self.place, self.last, self.last_prev
         if last is None and rows:
-            self.before = last = bytes(rows[0][1])
+            if not isinstance(rows[0][1], bytes):
+                return False
+            self.before = last = rows[0][1]
         hashes: list[bytes] = []
         # Names of this function, and nothing called that can be said here: all of this is done for each record.
         hash_of, parse, tenant, writers, keep = sha256, orjson.loads, self.tenant, self.writers, hashes.append

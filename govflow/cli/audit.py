@@ -390,7 +390,7 @@ def read_text(file: Path) -> str:
     from govflow.errors import InputError
 
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode()  # as it is: to read it as text would make other line ends of it
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}.", mend="Name a file that is there.") from None
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from govflow.audit.export import NOTE, checkpoint_in
+from govflow.audit.export import NOTE, checkpoint_in, hash_in
+from govflow.audit.record import GENESIS
 from govflow.audit.spans import SPAN, Span, SpanCheck
 
 LINE: Final = 1 << 24  # bytes; a record is far smaller, and a file without line ends must not fill the memory
@@ -37,6 +38,7 @@ class Part(NamedTuple):
 class Contents:
     """What stands in the files behind their headers: the notes of checkpoints, and the spans of records.
 
+    ``before`` says for each file how many records stand in those before it, and the hash that is written with the last.
     ``whole`` is False where a line has no end, or is longer than any record: then spans cannot be told apart.
     """
 
@@ -44,6 +46,7 @@ class Contents:
     parts: list[Part] = field(default_factory=list)
     records: int = 0
     whole: bool = True
+    before: list[tuple[int, str]] = field(default_factory=list)
 
 
 def contents_of(files: Sequence[Path], tenant: str) -> Contents:
@@ -58,7 +61,9 @@ def contents_of(files: Sequence[Path], tenant: str) -> Contents:
             found.parts.append(Part(tenant, first, found.records, tuple(pieces)))
         pieces, first = [], found.records
 
+    last = b""
     for file in files:
+        found.before.append((found.records, hash_in(last) if last else GENESIS))
         with file.open("rb") as lines:
             at = start = len(lines.readline(LINE))
             while line := lines.readline(LINE):
@@ -68,6 +73,7 @@ def contents_of(files: Sequence[Path], tenant: str) -> Contents:
                     _close(pieces, file, start, at)
                     start = after
                 else:
+                    last = line
                     found.records += 1
                     found.whole &= line.endswith(b"\n")
                     if found.records % SPAN == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -10,11 +10,12 @@ from pathlib import Path
 
 from govflow.audit.checkpoint import open_checkpoint, origin_of
 from govflow.audit.export import Header, checkpoint_in, entry_in
+from govflow.audit.merkle import CompactRange
 from govflow.audit.note import NotTrusted
 from govflow.audit.record import Entry, Head
 from govflow.audit.spans import Joined, join, roots_of
 from govflow.audit.verifier_key import VerifierKey
-from govflow.audit.verify import Held, Outcome, Verdict, verify
+from govflow.audit.verify import Held, How, Outcome, Verdict, verify
 from govflow.errors import InputError
 from govflow.services.export_parts import LINE, Contents, check_part, contents_of, marked
 from govflow.services.verify_audit import LogVerdict
@@ -87,16 +88,37 @@ def _verified(
     except (ValueError, NotTrusted) as error:
         return _unjudged(first.tenant, f"The checkpoint of the export does not count: {error}.")
     earlier, own = signed[:-1], signed[-1] if signed else None
+    unlike = _unlike(ordered, headers, contents)
+    if unlike is None:  # what they say of the tree is held to, as a checkpoint is
+        earlier = [*earlier, *(_said(file, headers[file]) for file in ordered[1:] if headers[file].peaks)]
     if first.size:
         verdict = verify_stretch(first, lambda: _entries(ordered, 0, first.size), own, held, earlier)
     else:
         verdict = _whole(ordered, contents, first.tenant, own, held, earlier, told, jobs)
     if verdict.outcome is Outcome.VERIFIED and len({one.size for one in signed}) < len(signed):
         return _unjudged(first.tenant, "A checkpoint stands there twice: give the files of one export.")
+    if verdict.outcome is Outcome.VERIFIED and unlike is not None:
+        words = f"The first line of {unlike} was altered: it does not say what stands before it."
+        seq = max(headers[unlike].size - 1, 0)
+        verdict = Verdict(Outcome.TAMPERED, words, verdict.records, verdict.against, seq=seq, how=How.ALTERED)
     if witnesses is not None:
         # Every checkpoint in the files was held to: that enough witnesses know one of them is all that is asked.
         verdict = judged(verdict, vouched(witnesses, contents.notes, keys))
     return LogVerdict(first.tenant, verdict)
+
+
+def _unlike(files: Sequence[Path], headers: Mapping[Path, Header], contents: Contents) -> Path | None:
+    """The first file whose first line says something else than the files before it."""
+    first = headers[files[0]]  # where it begins behind other records, its own are held to what it says
+    for file, (records, last) in zip(files, contents.before, strict=True):
+        said = headers[file]
+        if (file != files[0] or first.size == 0) and (said.size, said.hash) != (first.size + records, last):
+            return file
+    return None
+
+
+def _said(file: Path, header: Header) -> Held:
+    return Held(header.size, CompactRange(header.size, header.peaks).root(), f"the first line of {file.name}")
 
 
 def _whole(
@@ -153,15 +175,17 @@ def _checked(
 
 
 def _header(file: Path) -> Header:
+    if file.exists() and not file.is_file():  # a pipe would be waited for, without an end
+        raise ValueError("it is no file")
     with file.open("rb") as lines:
         return Header.parse(lines.readline(LINE))
 
 
 def _signed(notes: Sequence[str], tenant: str, keys: Sequence[VerifierKey]) -> list[Held]:
     """What the checkpoints in the files say, the one of the most records last; each is signed by one of the keys."""
-    origin = keys[0].name
-    log = origin.rpartition("/")[0]
-    if notes and origin_of(log, tenant) != origin:  # a key of the operator's may sign the logs of many tenants
+    mine = [key.name for key in keys if key.name == origin_of(key.name.rpartition("/")[0], tenant)]
+    origin = mine[0] if mine else keys[0].name
+    if notes and not mine:  # a key of the operator's may sign the logs of many tenants
         raise ValueError(f"the keys are of the log {origin!r}, and the export says that it is of tenant {tenant!r}")
     found = []
     for note in notes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import re
 import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from govflow.audit.record import Draft
 from govflow.services.workspace import open_workspace
@@ -239,6 +243,61 @@ def test_a_folder_without_an_export_is_none(repo: Path, run: Run) -> None:
     assert seen.code == 2 and "no export is in it" in seen.err
     (repo / "days" / "one.jsonl").write_text("{}")
     assert "A folder is an export of its own" in run("audit", "verify", "days", "more.jsonl", "--key", "k").err
+
+
+FIRST_LINES: dict[str, Callable[[bytes], bytes]] = {
+    "another hash": lambda line: re.sub(rb'("hash":"sha256:)[0-9a-f]', lambda m: m[1] + b"g", line),
+    "another record's hash": lambda line: re.sub(rb'"sha256:[0-9a-f]{64}"', b'"sha256:' + b"a" * 64 + b'"', line),
+    "another tree": lambda line: re.sub(rb'"tree":\["[0-9a-f]{64}', b'"tree":["' + b"a" * 64, line),
+    "another size": lambda line: re.sub(rb'"size":(\d+)', lambda m: b'"size":%d' % (int(m[1]) ^ 8), line),
+    "a word more": lambda line: line.replace(b'{"export"', b'{"note":"all approved by bob","export"'),
+    "a word twice": lambda line: line.replace(b'{"export"', b'{"tenant":"default","export"'),
+    "another spelling": lambda line: line.replace(b'"format":1', b'"format":1.0'),
+    "blanks": lambda line: line.replace(b"}\n", b"} \n"),
+}
+
+
+@pytest.mark.parametrize("change", FIRST_LINES.values(), ids=FIRST_LINES)
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_the_first_line_of_each_file_is_held_to_the_files_before(
+    repo: Path, run: Run, which: int, change: Callable[[bytes], bytes]
+) -> None:
+    say(6, days=2)
+    run("audit", "checkpoint")
+    (repo / "days").mkdir()
+    assert run("audit", "export", "days").code == 0
+    key = run("audit", "keys").out
+    assert run("audit", "verify", "days", "--key", key).code == 0
+    file = sorted((repo / "days").iterdir())[which]
+    first, rest = file.read_bytes().split(b"\n", 1)
+    changed = change(first + b"\n")
+    file.write_bytes(changed + rest)
+    same = changed == first + b"\n"
+    assert same is (which == 0 and change is FIRST_LINES["another tree"]), "before the first record there is no tree"
+    assert (run("audit", "verify", "days", "--key", key).code == 0) is same
+
+
+@pytest.mark.parametrize("spelled", [b'{"checkpoint" :', b'{"checkpoint":"x","checkpoint":', b'{"checkpoint":'])
+def test_the_line_of_a_checkpoint_has_one_spelling(exported: Lines, repo: Path, run: Run, spelled: bytes) -> None:
+    line = exported[-1].replace(b'{"checkpoint":', spelled)
+    (repo / "log.jsonl").write_bytes(b"".join([*exported[:-1], line.replace(b"}\n", b" }\n")]))
+    assert run("audit", "verify", "log.jsonl", "--key", (repo / "log.key").read_text()).code != 0
+
+
+def test_a_key_of_another_log_beside_the_right_one_does_not_matter(exported: Lines, repo: Path, run: Run) -> None:
+    key = (repo / "log.key").read_text().strip()
+    public = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key().public_bytes_raw()
+    raw, name = b"\x01" + public, "other.example/rival"
+    key_id = sha256(name.encode() + b"\n" + raw).digest()[:4].hex()
+    other = f"{name}+{key_id}+{base64.b64encode(raw).decode()}"
+    for keys in (f"{key} {other}", f"{other} {key}"):
+        assert run("audit", "verify", "log.jsonl", "--key", keys).code == 0, keys
+
+
+def test_a_pipe_in_the_folder_is_not_waited_for(exported: Lines, repo: Path, run: Run) -> None:
+    os.mkfifo(repo / "more.jsonl")
+    done = run("audit", "verify", "log.jsonl", "more.jsonl", "--key", (repo / "log.key").read_text())
+    assert done.code == 4 and "it is no file" in done.out
 
 
 def test_the_page_goes_as_it_says(repo: Path, run: Run) -> None:

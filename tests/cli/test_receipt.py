@@ -47,6 +47,9 @@ def test_each_verdict_has_its_exit_code(repo: Path, run: Run) -> None:
     assert unsigned.code == 4 and "verifier key" in unsigned.out
     lacking = run("receipt", "verify", "b.json", "--key", key, "--format", "json")
     assert lacking.code == 4 and "the vote by bob on req-b" in lacking.json["words"]
+    spelled = (repo / "a.json").read_bytes()
+    (repo / "crlf.json").write_bytes(spelled.replace(b"\n", b"\r\n"))
+    assert run("receipt", "verify", "crlf.json", "--key", key).code == 4, "as the verifier that stands alone says"
     text = (repo / "a.json").read_text()
     first, second = (re.search(r'"sig": "(.*)"', (repo / f"{name}.json").read_text()) for name in "ab")
     assert first is not None and second is not None

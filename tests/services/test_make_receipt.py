@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from govflow.audit import receipt_verifier as verifier
 from govflow.audit.dsse import sign_envelope
+from govflow.audit.record import Draft
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.errors import RequestError
 from govflow.services.make_receipt import make_receipt
@@ -136,6 +137,44 @@ def test_a_terminal_that_cannot_spell_a_name_does_not_turn_the_verdict(tmp_path:
     gone = subprocess.run(words, cwd=tmp_path, env=plain, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (gone.returncode, gone.stderr) == (0, b"")
+
+
+def test_a_full_disk_does_not_turn_the_verdict(text: str, keys: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text)
+    words = [sys.executable, verifier.__file__, "run.json", "--key", "\n".join(keys)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("votes", "approved_by", "missing"),
+    [
+        ([("bob", "deny", None)], ["bob"], "the vote by bob"),
+        ([("bob", "approve", None), ("bob", "approve", "withdrawn")], ["bob"], "the vote by bob"),
+        ([("bob", "approve", None)], ["bob", "eve\x1b[2K"], "the vote by eve?[2K"),
+        ([("bob", "approve", None)], [], "who approved"),
+        ([("bob", "deny", None), ("bob", "approve", None)], ["bob"], ""),
+        ([("bob", "approve", "break_glass")], ["bob"], ""),
+    ],
+)
+def test_only_who_said_yes_and_stood_by_it_counts_as_having_approved(
+    votes: list[tuple[str, str, str | None]], approved_by: list[str], missing: str, tmp_path: Path
+) -> None:
+    """Such a log govflow does not write; its owner could."""
+    at = workspace(database_url=f"sqlite:///{tmp_path}/gov.db")
+
+    def said(event: str, who: str, **payload: object) -> None:
+        at.store.append(Draft(event, "default", NOW, who, "one", "nightly", payload=payload), durable=True)
+
+    said("ir.validated_escalate", "alice", steps={}, ir_hash="", plan_hash="")
+    for who, decision, kind in votes:
+        said("approval.vote", who, request_id="r", decision=decision, **({"kind": kind} if kind else {}))
+    said("approval.granted", "bob", request_id="r", approved_by=approved_by)
+    verdict = verifier.judge(make_receipt(at, "one", NOW), map(str, verifier_keys(at)))
+    assert verdict.outcome == ("cannot judge" if missing else "verified")
+    assert missing in verdict.words and verdict.words.isprintable()
+    at.close()
 
 
 def changed_payload(text: str, change: Callable[[dict[str, Any]], None]) -> str:
