@@ -101,23 +101,23 @@ class InDatabase:
 
 
 class InFiles:
-    """An export in two files; its checkpoint is signed with the log's key."""
+    """An export in two files, or in one where nothing is left for the first; the log's key signs its checkpoint."""
 
     def __init__(self, model: InDatabase, folder: Path) -> None:
         self.rows, self.foreign = model.rows, model.foreign
         self._files = [folder / "one.jsonl", folder / "two.jsonl"]
 
     def verdict(self, rows: Sequence[Row], sealed: Sequence[Row], held: Held | None, private: Any = PRIVATE) -> Verdict:
-        half = len(rows) // 2
+        half = (len(rows) + 1) // 2  # two files that both begin at the first record are none of one export
         note = str(sign_checkpoint(Checkpoint(ORIGIN, len(sealed), tree_of(sealed).root()), private))
         before = "sha256:" + rows[half - 1].hash.hex() if half else GENESIS
         with self._files[0].open("wb") as one, self._files[1].open("wb") as two:
             one.write(Header("acme", 0, GENESIS).line())
             one.writelines(map(line_of, rows[:half]))
-            two.write(Header("acme", half or 1, before).line())
+            two.write(Header("acme", half, before).line())
             two.writelines(map(line_of, rows[half:]))
             two.write(checkpoint_line(note))
-        return verify_export(self._files, [KEY], held).verdict
+        return verify_export(self._files if half else self._files[1:], [KEY], held).verdict
 
 
 def line_of(row: Row) -> bytes:
