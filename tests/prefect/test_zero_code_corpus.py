@@ -66,6 +66,7 @@ class Stage:
             "PREFECT_CLIENT_MAX_RETRIES": "12",  # three players at once are much for a server with SQLite
             "PYTHONPATH": str(CORPUS.parents[2]),
             "GOVFLOW_DATABASE_URL": f"sqlite:///{home / 'govflow.db'}",
+            "GOVFLOW_SIGNING_KEY": str(home / "keys" / "signing.pem"),
             "GOVFLOW_PRINCIPAL": "alice",
         }
         command = [sys.executable, "-m", "tests.conform.play", str(flows), str(home / "out"), ",".join(played)]
