@@ -43,6 +43,10 @@ class Matrix:
                 self._seen[one.slug] = self._pool.submit(context.run, one.play, self.bench)
         return self._seen[row.slug].result()  # what it raised is raised here
 
+    def close(self) -> None:
+        """Wait for those that are on their way: after this there is nothing left that they could reach."""
+        self._pool.shutdown(cancel_futures=True)
+
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Matrix]:
@@ -51,7 +55,9 @@ def matrix(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Ite
         patch.setenv("PREFECT_LOGGING_LEVEL", "ERROR")
         home.configure(policy=POLICY, mode="enforce")
         with home.store() as store, get_client(sync_client=True) as client, ExitStack() as processes:
-            yield Matrix(Bench(home, store, client, home.path, processes))
+            gone = Matrix(Bench(home, store, client, home.path, processes))
+            yield gone
+            gone.close()
 
 
 @pytest.mark.covers("B-05", "S4-04", "S1-04")
