@@ -254,12 +254,8 @@ def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes
 
 
 def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None, tiled: TiledHashes) -> Included:
-    if newest is None or newest.size <= seq:
-        raise RequestError(
-            f"No checkpoint covers record {seq} of {tenant!r}.",
-            mend="Make one: govflow audit checkpoint",
-            details={"tenant": tenant, "record": seq},
-        )
+    if newest is None or not 0 <= seq < newest.size:
+        raise _not_covered(connection, tenant, seq)
     entry = log.entry(connection, tenant, seq)
     if entry is None:
         if seq < log.begins_at(connection, tenant):
@@ -268,7 +264,11 @@ def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | No
                 mend="Look for it in an export, or in a proof or receipt that was made before.",
                 details={"tenant": tenant, "record": seq},
             )
-        raise RequestError(f"The log of {tenant!r} has no record {seq}.", details={"tenant": tenant})
+        raise RequestError(
+            f"Record {seq} of {tenant!r} is gone.",
+            mend="govflow audit verify says what was changed.",
+            details={"tenant": tenant, "record": seq},
+        )
     hashes = _whole(lambda: prove_inclusion(tiled, seq, newest.size))
     return Included(entry, tuple(hashes), newest)
 
@@ -279,6 +279,22 @@ def _whole(made: Callable[[], _T]) -> _T:
         return made()
     except (ValueError, IndexError, KeyError) as error:
         raise _damaged() from error
+
+
+def _not_covered(connection: Connection, tenant: str, seq: int) -> RequestError:
+    size = log.head(connection, tenant).size
+    if 0 <= seq < size:
+        return RequestError(
+            f"No checkpoint covers record {seq} of {tenant!r}.",
+            mend="Make one: govflow audit checkpoint",
+            details={"tenant": tenant, "record": seq},
+        )
+    there = f"it has those from 0 to {size - 1}" if size else "it has none"
+    return RequestError(
+        f"The log of {tenant!r} has no record {seq}: {there}.",
+        mend="govflow audit tail and govflow audit query show records with their places.",
+        details={"tenant": tenant, "record": seq},
+    )
 
 
 def _too_few(tenant: str, size: int) -> RequestError:

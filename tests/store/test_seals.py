@@ -95,6 +95,17 @@ def test_what_no_checkpoint_covers_is_not_proven(store: Store) -> None:
         store.seals.consistency("acme", 3)
 
 
+def test_a_place_that_the_log_does_not_have_is_not_one_that_a_checkpoint_could_cover(store: Store) -> None:
+    with pytest.raises(RequestError, match="no record 0: it has none"):
+        store.seals.prove("acme", 0)
+    grown(store, 2)
+    store.flush()
+    seal(store)
+    for place in (-1, 2, 2**70):
+        with pytest.raises(RequestError, match=f"no record {place}: it has those from 0 to 1"):
+            store.seals.prove("acme", place)
+
+
 @pytest.mark.parametrize(
     "statement",
     ["UPDATE audit_checkpoint SET note = 'x'", "DELETE FROM audit_checkpoint", "TRUNCATE audit_checkpoint"],
