@@ -90,6 +90,7 @@ EVENTS: Final[Mapping[str, Severity]] = MappingProxyType(
         "hold.placed": Severity.WARNING,  # values may not be erased until it is released
         "hold.released": Severity.WARNING,
         "log.exported": Severity.INFO,
+        "receipt.issued": Severity.INFO,  # the receipt of a run was made for somebody
         "log.pruned": Severity.WARNING,  # which records went, by whom and why, and what is left of them
         "spool.damaged": Severity.CRITICAL,  # lines of a writer's spool could not be read
     }

@@ -19,9 +19,10 @@ app = App(
 
 @app.command
 def make(run: str, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
-    """Seal the log, and write the receipt of a run: plan, policy, decisions, approvals, and a proof of each record.
+    """Write the receipt of a run: plan, policy, decisions, approvals, and a proof of each record.
 
-    It is made from the log alone and holds no personal value: a record only commits to those.
+    It is made from the log alone, which is sealed first where no checkpoint covers the run yet, and holds no personal
+    value: a record only commits to those. That you asked for it is a record itself.
 
     Examples, one a line:
 

@@ -53,9 +53,9 @@ RunId = Annotated[str, Path(description="Of the run.", max_length=200)]
     response_description="The file, to be kept as it is.",
     responses=problems(404, 409),
 )
-def receipt(run_id: RunId, _who: Asker, here: Here) -> Response:
+def receipt(run_id: RunId, who: Asker, here: Here) -> Response:
     """One signed file, verified with the log's public key only; there is one once a checkpoint covers the whole run."""
-    return receipt_file(here, run_id)
+    return receipt_file(here, run_id, who.principal.name)
 
 
 # After the receipt: a path of any length would take its address too.

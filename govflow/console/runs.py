@@ -44,7 +44,7 @@ def runs(request: Request, signed_in: Who, workspace: Here, seen: Seen, flow: Te
 @router.get("/runs/{run_id:path}/receipt", name="receipt")
 def receipt(run_id: RunId, signed_in: Who, workspace: Here) -> Response:
     """The receipt of a run, to be kept as a file."""
-    return receipt_file(workspace, run_id)
+    return receipt_file(workspace, run_id, signed_in.principal.name)
 
 
 # After the receipt: a path of any length would take its address too.

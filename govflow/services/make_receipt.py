@@ -12,7 +12,7 @@ from govflow.audit.body import parse_body
 from govflow.audit.checkpoint import origin_of
 from govflow.audit.dsse import sign_envelope
 from govflow.audit.leaf import leaf_bytes
-from govflow.audit.record import Entry
+from govflow.audit.record import Draft, Entry
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.errors import NoReceipt, RequestError
 from govflow.permits.keys import SigningKey
@@ -24,7 +24,9 @@ _MOST: Final = 20_000  # records of one run: each brings a proof, and the whole 
 
 
 def make_receipt(workspace: Workspace, run_id: str, now: datetime) -> str:
-    """Seal the log, and put together what it holds of a run, each record with its proof.
+    """Put together what the log holds of a run, each record with its proof; seal the log first where that is missing.
+
+    Who asked for it is a record, ``receipt.issued``, before there is a receipt to hand out.
 
     Args:
         workspace: whose log, and whose signing key.
@@ -40,14 +42,18 @@ def make_receipt(workspace: Workspace, run_id: str, now: datetime) -> str:
         KeyFileError: the signing key cannot be used: with ``signer=process`` only that user can.
         StoreError: the database cannot be used, or its records do not lead to the head of the log.
     """
-    sealed = seal(workspace, now)
-    size = 0 if sealed is None else sealed.size
-    entries = [entry for entry in _entries(workspace, run_id) if entry.seq < size]
-    return _put_together(workspace, run_id, entries, signing_key(workspace, now))
+    entries = _entries(workspace, run_id)
+    if entries and not is_sealed(workspace, entries[-1].seq):
+        sealed = seal(workspace, now)
+        size = 0 if sealed is None else sealed.size
+        entries = [entry for entry in _entries(workspace, run_id) if entry.seq < size]
+    return _issued(workspace, run_id, entries, signing_key(workspace, now), workspace.requester().name, now)
 
 
-def sealed_receipt(workspace: Workspace, run_id: str) -> str:
-    """The receipt of a run whose every record is under a checkpoint; writes nothing, and makes no key.
+def sealed_receipt(workspace: Workspace, run_id: str, subject: str, now: datetime) -> str:
+    """The receipt of a run whose every record is under a checkpoint; makes no checkpoint and no key.
+
+    That ``subject`` asked for it is a record, as in :func:`make_receipt`; where there is none, nothing is written.
 
     Raises:
         RequestError: the log has no record of the run.
@@ -70,7 +76,7 @@ def sealed_receipt(workspace: Workspace, run_id: str) -> str:
             "The key that signs receipts is not here.",
             mend=f"Whoever runs the signer makes it there: govflow receipt make {run_id}",
         )
-    return _put_together(workspace, run_id, entries, key)
+    return _issued(workspace, run_id, entries, key, subject, now)
 
 
 def is_sealed(workspace: Workspace, seq: int) -> bool:
@@ -95,6 +101,17 @@ def _unknown(run_id: str) -> RequestError:
         mend="The list of runs shows those there are; one that was not governed left no record.",
         details={"run_id": run_id},
     )
+
+
+def _issued(
+    workspace: Workspace, run_id: str, entries: list[Entry], signs: SigningKey, subject: str, now: datetime
+) -> str:
+    text = _put_together(workspace, run_id, entries, signs)
+    # Not a record of the run: it would then not be under the checkpoint of its own receipt.
+    payload = {"run": run_id, "records": len(entries)}
+    draft = Draft("receipt.issued", workspace.settings.tenant, now, subject=subject, payload=payload)
+    workspace.store.append(draft, durable=True)
+    return text
 
 
 def _put_together(workspace: Workspace, run_id: str, entries: list[Entry], signs: SigningKey) -> str:

@@ -87,6 +87,7 @@ def test_our_additions_are_exactly_these() -> None:
         "hold.placed",
         "hold.released",
         "log.exported",
+        "receipt.issued",
         "log.pruned",
         "spool.damaged",
     }

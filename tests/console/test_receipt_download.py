@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from govflow.audit.body import parse_body
 from govflow.services import make_receipt as maker
 from govflow.services.key_files import signing_key_file
 from govflow.services.make_receipt import make_receipt
@@ -46,6 +47,12 @@ def test_the_file_is_verified_by_a_stranger(place: Workspace, bob: TestClient, t
     code, words = verified_alone(tmp_path / "auditor", answer.content, verifier_keys(place))
     assert (code, words.split(":")[0]) == (0, "verified"), words
     assert answer.text == make_receipt(place, "one", now()), "the terminal writes the same"
+    issued = [parse_body(entry.body) for entry in place.store.tail("default", 2)]
+    assert [(body["event"], body["subject"], "run_id" in body) for body in issued] == [
+        ("receipt.issued", "bob", False),
+        ("receipt.issued", place.requester().name, False),
+    ]
+    assert {body["payload"]["run"] for body in issued} == {"one"}
     assert SECRET not in words
 
 
