@@ -1,4 +1,4 @@
-"""Checkpoints of a tenant's log, and the tiles of its tree from which proofs are made.
+"""Checkpoints of a tenant's log, and proofs against them, made from the tiles of its tree (:mod:`.tiles`).
 
 Tiles grow when a checkpoint is made, not when a record is written: they are made from the hashes of the records, and
 must lead to the root that the log's head has. So writing a record costs nothing for them, and a tile that somebody
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from govflow.audit.levels import full_subtrees
 from govflow.audit.merkle import EMPTY_ROOT, CompactRange
 from govflow.audit.proofs import prove_consistency, prove_inclusion, root_at
 from govflow.audit.record import Entry, Head
-from govflow.audit.tiles import GrowingTiles, Tile, TiledHashes, TilePlace, edge_tiles
+from govflow.audit.tiles import TiledHashes
 from govflow.errors import RequestError, StoreError
 from govflow.store import log
 from govflow.store.engine import Database
@@ -26,14 +26,11 @@ from govflow.store.tables import AUDIT_CHECKPOINT as CHECKPOINT
 from govflow.store.tables import AUDIT_COSIGNATURE as COSIGNATURE
 from govflow.store.tables import AUDIT_ORIGIN as ORIGIN
 from govflow.store.tables import AUDIT_RECORD as RECORD
-from govflow.store.tables import AUDIT_TILE as TILE
+from govflow.store.tiles import grow_tiles, tiled_hashes, whole
 from govflow.store.times import micros, moment
 from govflow.store.writer import Writer
 
 _LOOKED_AT: Final = 8  # checkpoints with lines of witnesses; one has enough of them, or it is said what is missing
-_LEAVES: Final = 65_536  # records whose hashes become tiles in one transaction: others write in between
-
-_T = TypeVar("_T")
 
 Sign = Callable[[Head, str], str]
 """The signed note for a head, of the logs that are known by this name."""
@@ -102,7 +99,7 @@ class Seals:
                     return newest
                 if newest is not None and newest.size > head.size:
                     raise _cut(newest, head)
-                if _grow(connection, tenant, head.size):
+                if grow_tiles(connection, tenant, head.size):
                     _check_root(connection, head)
                     name = _name(connection) or _named(connection, fresh_name)
                     sealed = Sealed(tenant, head.size, sign(head, name), now)
@@ -206,7 +203,7 @@ class Seals:
         """
         with self._db.snapshot() as connection:
             newest = _newest(connection, tenant)
-            tiled = _tiled(connection, tenant, newest.size if newest else 0)
+            tiled = tiled_hashes(connection, tenant, newest.size if newest else 0)
             return [_included(connection, tenant, seq, newest, tiled) for seq in places]
 
     def consistency(self, tenant: str, size: int) -> tuple[Sealed, list[bytes]]:
@@ -220,7 +217,7 @@ class Seals:
             newest = _newest(connection, tenant)
             if newest is None or not 0 < size <= newest.size:
                 raise _too_few(tenant, size)
-            hashes = _whole(lambda: prove_consistency(_tiled(connection, tenant, newest.size), size, newest.size))
+            hashes = whole(lambda: prove_consistency(tiled_hashes(connection, tenant, newest.size), size, newest.size))
             return newest, hashes
 
     def tree(self, tenant: str, size: int) -> CompactRange:
@@ -234,7 +231,7 @@ class Seals:
             hashes = newest_hashes(connection, tenant, size)
             if hashes is None:
                 raise _too_few(tenant, size)
-            return _whole(lambda: CompactRange(size, hashes.read(full_subtrees(0, size))))
+            return whole(lambda: CompactRange(size, hashes.read(full_subtrees(0, size))))
 
 
 def newest_size(connection: Connection, tenant: str) -> int:
@@ -250,7 +247,7 @@ def newest_hashes(connection: Connection, tenant: str, size: int) -> TiledHashes
     where they are not whole.
     """
     newest = _newest(connection, tenant)
-    return None if newest is None or not 0 < size <= newest.size else _tiled(connection, tenant, newest.size)
+    return None if newest is None or not 0 < size <= newest.size else tiled_hashes(connection, tenant, newest.size)
 
 
 def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | None, tiled: TiledHashes) -> Included:
@@ -269,16 +266,8 @@ def _included(connection: Connection, tenant: str, seq: int, newest: Sealed | No
             mend="govflow audit verify says what was changed.",
             details={"tenant": tenant, "record": seq},
         )
-    hashes = _whole(lambda: prove_inclusion(tiled, seq, newest.size))
+    hashes = whole(lambda: prove_inclusion(tiled, seq, newest.size))
     return Included(entry, tuple(hashes), newest)
-
-
-def _whole(made: Callable[[], _T]) -> _T:
-    """What is made of tiles; ``StoreError`` if they cannot be those of a log."""
-    try:
-        return made()
-    except (ValueError, IndexError, KeyError) as error:
-        raise _damaged() from error
 
 
 def _not_covered(connection: Connection, tenant: str, seq: int) -> RequestError:
@@ -300,13 +289,6 @@ def _not_covered(connection: Connection, tenant: str, seq: int) -> RequestError:
 def _too_few(tenant: str, size: int) -> RequestError:
     return RequestError(
         f"No checkpoint of {tenant!r} covers {size} records.", mend="Make one: govflow audit checkpoint"
-    )
-
-
-def _damaged() -> StoreError:
-    return StoreError(
-        "The table audit_tile is not what govflow wrote.",
-        mend="Where nothing was pruned its rows can be removed: the next checkpoint makes them from the records.",
     )
 
 
@@ -339,66 +321,13 @@ def _sealed(connection: Connection, row: RowMapping) -> Sealed:
     return Sealed(row["tenant"], row["size"], row["note"] + "".join(lines), moment(row["at"]))
 
 
-def _grow(connection: Connection, tenant: str, size: int) -> bool:
-    """Make tiles of the next records; whether all are in tiles now."""
-    width = select(func.max(TILE.c.place * 256 + TILE.c.width)).where(TILE.c.tenant == tenant, TILE.c.level == 0)
-    before = int(connection.execute(width).scalar() or 0)
-    if before > size:
-        raise _damaged()
-    if before == size:
-        return True
-    edge = {place.level: tile for place, tile in _read(connection, tenant, edge_tiles(before))}
-    growing = _whole(lambda: GrowingTiles(before, edge))
-    until = min(size, before + _LEAVES)
-    hashes = (
-        select(RECORD.c.hash)
-        .where(RECORD.c.tenant == tenant, RECORD.c.seq >= before, RECORD.c.seq < until)
-        .order_by(RECORD.c.seq)
-    )
-    leaves = [bytes(row[0]) for row in connection.execute(hashes)]
-    if len(leaves) != until - before:
-        raise StoreError(
-            f"Records are missing from the log of {tenant!r}, so no checkpoint of it is signed.",
-            mend="govflow audit verify says which.",
-        )
-    for place, tile in _whole(lambda: growing.append(leaves)):
-        same = (TILE.c.tenant == tenant, TILE.c.level == place.level, TILE.c.place == place.index)
-        connection.execute(delete(TILE).where(*same))
-        row = {"tenant": tenant, "level": place.level, "place": place.index, "width": place.width}
-        connection.execute(insert(TILE).values(**row, hashes=tile.to_bytes()))
-    return until == size
-
-
 def _check_root(connection: Connection, head: Head) -> None:
     """The tiles lead to the root of the head, else one of them was changed."""
-    root = _whole(lambda: root_at(_tiled(connection, head.tenant, head.size), head.size)) if head.size else EMPTY_ROOT
+    root = (
+        whole(lambda: root_at(tiled_hashes(connection, head.tenant, head.size), head.size)) if head.size else EMPTY_ROOT
+    )
     if "sha256:" + root.hex() != head.root:
         raise StoreError(
             f"The records of {head.tenant!r} do not lead to the root of the log's head, so no checkpoint is signed.",
             mend="govflow audit verify says what was changed.",
         )
-
-
-def _tiled(connection: Connection, tenant: str, size: int) -> TiledHashes:
-    found: dict[tuple[int, int], Tile] = {}  # proofs about neighbours are made of the same tiles
-
-    def fetch(places: Sequence[TilePlace]) -> list[Tile]:
-        missing = [place for place in places if (place.level, place.index) not in found]
-        found.update({(place.level, place.index): tile for place, tile in _read(connection, tenant, missing)})
-        return [found[place.level, place.index] for place in places]
-
-    return TiledHashes(size, fetch)
-
-
-def _read(connection: Connection, tenant: str, places: Sequence[TilePlace]) -> list[tuple[TilePlace, Tile]]:
-    if not places:
-        return []
-    wanted = [(place.level, place.index) for place in places]
-    found = select(TILE).where(TILE.c.tenant == tenant, tuple_(TILE.c.level, TILE.c.place).in_(wanted))
-    rows = connection.execute(found).mappings().all()
-    return _whole(lambda: [_tile(row) for row in rows])
-
-
-def _tile(row: RowMapping) -> tuple[TilePlace, Tile]:
-    width = row["width"]
-    return TilePlace(row["level"], row["place"], width), Tile(bytes(row["hashes"]), width)

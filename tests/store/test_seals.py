@@ -14,7 +14,7 @@ from govflow.audit.record import Head
 from govflow.audit.verifier_key import Kind, VerifierKey
 from govflow.errors import RequestError, StoreError
 from govflow.store import Store
-from govflow.store import seals as seals_module
+from govflow.store import tiles as tiles_module
 from govflow.store.seals import Sealed
 from tests.store.seen_raw import REFUSALS, Raw
 from tests.store.things import NOW, a_draft, forked, reaped
@@ -65,7 +65,7 @@ def test_a_checkpoint_is_what_the_log_says_of_itself_and_is_made_once(store: Sto
 def test_every_record_is_proven_against_the_newest_and_each_checkpoint_grew_from_the_one_before(
     store: Store, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(seals_module, "_LEAVES", 100)  # several transactions for one checkpoint
+    monkeypatch.setattr(tiles_module, "_LEAVES", 100)  # several transactions for one checkpoint
     made = []
     for before, size in pairwise((0, *sizes)):
         grown(store, size - before)
