@@ -1,8 +1,75 @@
-"""``govflow audit query`` and ``stats``."""
+"""``govflow audit tail``, ``query`` and ``stats``."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def tail(
+    database: str | None = None,
+    *,
+    lines: Annotated[int, Parameter(name=["--lines", "-n"])] = 20,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
+    tenant: str | None = None,
+    run: str | None = None,
+    event: str | None = None,
+    format: Literal["text", "json"] = "text",
+) -> int:
+    """Show the last records of the log, oldest first.
+
+    Examples, one a line:
+
+    - `govflow audit tail -n 50`
+    - `govflow audit tail --event approval.vote --format json`
+    - `govflow audit tail --follow --run 6ac954a9-7a3c-4a51-9a5e-2f7c1a0a7c11`
+
+    Args:
+        database: another database, as a URL or a file.
+        lines: how many records.
+        follow: go on with each record that is written, until Ctrl-C or SIGTERM; with json, one object a line.
+        tenant: the log of this tenant.
+        run: records of this run only.
+        event: records of this event only.
+        format: text for people, json for programs.
+    """
+    from govflow.cli.output import progress, write, write_json
+    from govflow.services.describe.records import describe_record
+    from govflow.services.verify_audit import read_tail
+    from govflow.settings import load_settings
+    from govflow.telemetry import redact
+
+    if follow:
+        return _follow(database, lines, tenant, run, event, as_json=format == "json")
+    with progress("reading the log"):
+        found = read_tail(load_settings(), lines, database=database, tenant=tenant, run_id=run, event=event)
+    if format == "json":
+        write_json({"records": [redact(line.to_dict()) for line in found]})
+    else:
+        write("\n".join(describe_record(line.seq, line.body) for line in found) or "no records")
+    return 0
+
+
+def _follow(
+    database: str | None, lines: int, tenant: str | None, run: str | None, event: str | None, *, as_json: bool
+) -> int:
+    import sys
+
+    import orjson
+
+    from govflow.cli.output import write
+    from govflow.cli.up import stopped_by_signals
+    from govflow.services.describe.records import describe_record
+    from govflow.services.follow_audit import follow_log
+    from govflow.settings import load_settings
+    from govflow.telemetry import redact
+
+    stop = stopped_by_signals()
+    for line in follow_log(load_settings(), lines, stop, database=database, tenant=tenant, run_id=run, event=event):
+        write(orjson.dumps(redact(line.to_dict())).decode() if as_json else describe_record(line.seq, line.body))
+        sys.stdout.flush()
+    return 0
 
 
 def query(
