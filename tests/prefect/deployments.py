@@ -178,7 +178,11 @@ class Project:
 def make_project(folder: Path, api_url: str, policy: str | None = None, **settings: str) -> Project:
     """A project in ``folder``, and its work pool in the server."""
     mark = uuid4().hex[:8]
-    given = {"GOVFLOW_DATABASE_URL": f"sqlite:///{folder / 'govflow.db'}", "GOVFLOW_PRINCIPAL": "alice"}
+    given = {
+        "GOVFLOW_DATABASE_URL": f"sqlite:///{folder / 'govflow.db'}",
+        "GOVFLOW_PRINCIPAL": "alice",
+        "GOVFLOW_SIGNING_KEY": str(folder / "keys" / "signing.pem"),
+    }
     if policy is not None:
         (folder / "policy.yaml").write_text(textwrap.dedent(policy))
         given["GOVFLOW_POLICY"] = str(folder / "policy.yaml")

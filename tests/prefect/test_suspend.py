@@ -167,6 +167,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     given = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GOVFLOW_")},
         "GOVFLOW_DATABASE_URL": url,
+        "GOVFLOW_SIGNING_KEY": str(folder / "keys" / "signing.pem"),
         "GOVFLOW_POLICY": str(folder / "policy.yaml"),
         "GOVFLOW_PRINCIPAL": "alice",
         "PREFECT_API_URL": PREFECT_API_URL.value() or "",

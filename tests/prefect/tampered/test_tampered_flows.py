@@ -93,6 +93,7 @@ def stage(prefect_settings: None, tmp_path_factory: pytest.TempPathFactory) -> I
                 patch.delenv(name)
         patch.chdir(folder)
         patch.setenv("GOVFLOW_DATABASE_URL", url)
+        patch.setenv("GOVFLOW_SIGNING_KEY", str(folder / "keys" / "signing.pem"))
         patch.setenv("GOVFLOW_PRINCIPAL", "alice")
         patch.setenv("GOVFLOW_MODE", "enforce")
         patch.setenv("GOVFLOW_POLICY", str(folder / "policy.yaml"))
